@@ -1,0 +1,68 @@
+"""The application: its parts, put together."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from aiohttp import web
+
+from kubia_pet.cluster import Cluster
+from kubia_pet.discovery import Discovery, Lookup
+from kubia_pet.edge import Edge
+from kubia_pet.handlers import Handlers
+from kubia_pet.metrics import Metrics
+from kubia_pet.settings import Settings
+from kubia_pet.store import Store
+
+HANDLERS = web.AppKey("HANDLERS", Handlers)
+EDGE = web.AppKey("EDGE", Edge)
+
+
+def build(settings: Settings, *, pod: str, service: str | None, port: int) -> web.Application:
+    """The application of one pod: its name, its headless service (None: no peers), the port it listens on.
+
+    Its store is open, and locked, from start-up to clean-up.
+    """
+    metrics = Metrics()
+    store = Store(
+        settings.data_dir,
+        limit=settings.max_value,
+        timeout=settings.volume_timeout,
+        lock_wait=settings.lock_wait,
+        observer=metrics,
+    )
+    cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
+    handlers = Handlers(
+        pod, store, cluster, metrics, max_value=settings.max_value, body_timeout=settings.body_timeout
+    )
+    edge = Edge(
+        handlers, metrics, max_requests=settings.max_connections, client_timeout=settings.client_timeout
+    )
+    app = web.Application(middlewares=[edge.handle])
+    app[HANDLERS], app[EDGE] = handlers, edge
+    app.add_routes(handlers.routes())
+    app.cleanup_ctx.extend(_held(part) for part in (store, cluster) if part is not None)
+    return app
+
+
+def _cluster(settings: Settings, metrics: Metrics, *, pod: str, service: str, port: int) -> Cluster:
+    lookup = Lookup(service, nameserver=settings.nameserver, timeout=settings.dns_timeout)
+    return Cluster(
+        Discovery(lookup, pod=pod, port=port, max_age=settings.dns_max_age, observer=metrics),
+        connect_timeout=settings.connect_timeout,
+        peer_timeout=settings.peer_timeout,
+        gather_timeout=settings.gather_timeout,
+        peer_limit=settings.max_value,
+        gather_limit=settings.max_gathered,
+        observer=metrics,
+    )
+
+
+def _held(part: AbstractAsyncContextManager[Any]) -> Callable[[web.Application], AsyncIterator[None]]:
+    """A clean-up context that holds `part` open while the application runs."""
+
+    async def context(_: web.Application) -> AsyncIterator[None]:
+        async with part:
+            yield
+
+    return context

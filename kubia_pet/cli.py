@@ -1,0 +1,57 @@
+"""The commands."""
+
+import logging
+import os
+import socket
+import sys
+from typing import Any
+
+import click
+
+from kubia_pet import __version__
+from kubia_pet.settings import Settings, settings_options
+
+
+@click.group(context_settings={"max_content_width": 110})
+@click.version_option(__version__)
+def main() -> None:
+    """The stateful pet of the Kubernetes world."""
+
+
+@main.command()
+@settings_options
+def serve(**given: Any) -> None:
+    """Serve one pod's value and show its peers'."""
+    from kubia_pet import logs
+    from kubia_pet.discovery import service_of
+    from kubia_pet.server import serve as serve_pod
+    from kubia_pet.store import VolumeUnusableError
+
+    settings = Settings(**given)
+    logs.configure(settings.log_format, settings.log_level)
+    pod = settings.pod or socket.gethostname()
+    service = settings.service if settings.service is not None else service_of(pod)
+    try:
+        _run(serve_pod(settings, pod=pod, service=service or None))
+    except (VolumeUnusableError, OSError) as error:
+        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - a sentence, no traceback
+        _exit(1)
+    _exit(0)
+
+
+def _run(coroutine: Any) -> None:
+    try:
+        import uvloop
+    except ImportError:
+        import asyncio
+
+        asyncio.run(coroutine)
+    else:
+        uvloop.run(coroutine)
+
+
+def _exit(status: int) -> None:
+    """Ends the process without waiting for a thread that a hung volume or name server still holds."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)

@@ -1,0 +1,109 @@
+"""Who the peers are, from the DNS of the headless service. The only package that imports dns."""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from kubia_pet.discovery.lookup import Lookup, LookupFailedError, service_of
+from kubia_pet.discovery.peers import Finding, Peer, peers_in
+from kubia_pet.next_run import NextRun
+
+__all__ = ["Discovered", "Discovery", "DiscoveryObserver", "Finding", "Lookup", "Peer", "service_of"]
+
+log = logging.getLogger(__name__)
+KEPT_FOR = 60.0  # seconds that the last good answer is used while DNS fails
+
+
+class DiscoveryObserver(Protocol):
+    """Told of every look-up."""
+
+    def looked_up(self, seconds: float, *, ok: bool) -> None:
+        """A look-up took `seconds`."""
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """The peers as of `taken_at`, and what there is to say about them.
+
+    `taken_at` is the event loop's time, in seconds, of the last good answer; None where there was none yet.
+    """
+
+    service: str
+    peers: tuple[Peer, ...]
+    findings: tuple[Finding, ...]
+    taken_at: float | None
+    failure: Finding | None = None  # why the peers are those of an older answer
+
+    def age(self) -> float | None:
+        """Seconds since the name server gave this answer."""
+        return None if self.taken_at is None else asyncio.get_running_loop().time() - self.taken_at
+
+
+class Discovery:
+    """Finds the pods of one headless service.
+
+    An answer is used until its TTL ends, `max_age` seconds at most, and no longer, so that a pod which
+    the cluster's DNS knows is seen. While DNS fails the last good answer stands for up to KEPT_FOR seconds,
+    marked with the failure. A fresh answer costs no waiting; a look-up is shared by all who wait for it.
+    """
+
+    def __init__(
+        self, lookup: Lookup, *, pod: str, port: int, max_age: float, observer: DiscoveryObserver
+    ) -> None:
+        self._lookup = lookup
+        self._pod = pod
+        self._port = port
+        self._max_age = max_age
+        self._observer = observer
+        self._thread = ThreadPoolExecutor(1, "discovery")
+        self._lookups = NextRun(self._look_up)
+        self._last: Discovered | None = None
+        self._good_until = 0.0
+        self._said: set[str] = set()
+
+    async def discover(self) -> Discovered:
+        """The peers, in the order of their ordinals. Never raises: a failure is part of the answer."""
+        if self._last is not None and asyncio.get_running_loop().time() < self._good_until:
+            return self._last
+        return await self._lookups.join(None)
+
+    def close(self) -> None:
+        """Waits for nothing: a look-up under way ends at its own deadline."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _look_up(self, _: None, __: int) -> Discovered:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            discovered, ttl = await loop.run_in_executor(self._thread, self._answer, began)
+        except LookupFailedError as error:
+            discovered, ttl = self._without_answer(Finding("dns-failed", str(error)), began), self._max_age
+        self._observer.looked_up(loop.time() - began, ok=discovered.failure is None)
+        self._say(discovered)
+        self._last = discovered
+        self._good_until = loop.time() + min(ttl, self._max_age)
+        return discovered
+
+    def _answer(self, now: float) -> tuple[Discovered, float]:
+        service, records, ttl = self._lookup.run()
+        peers, findings = peers_in(records, service=service, pod=self._pod, port=self._port)
+        return Discovered(service, tuple(peers), tuple(findings), now), ttl
+
+    def _without_answer(self, failure: Finding, now: float) -> Discovered:
+        last = self._last
+        if last is not None and last.taken_at is not None and now - last.taken_at <= KEPT_FOR:
+            return replace(last, failure=failure)
+        service = self._lookup.service.rstrip(".")
+        alone, _ = peers_in((), service=service, pod=self._pod, port=self._port)
+        return Discovered(service, tuple(alone), (), last.taken_at if last else None, failure)
+
+    def _say(self, discovered: Discovered) -> None:
+        """Logs what is new, once, until it has passed."""
+        now = {finding.message for finding in (*discovered.findings, discovered.failure) if finding}
+        for message in now - self._said:
+            log.warning("%s", message)
+        if self._said - now:
+            log.info("Discovery of %s: passed: %s", discovered.service, " ".join(sorted(self._said - now)))
+        self._said = now

@@ -1,0 +1,109 @@
+"""What the SRV records of a headless service say about its pods."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+MOST_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
+
+
+@dataclass(frozen=True)
+class Record:
+    """One SRV record (RFC 2782): a target's host name without the final dot, the port, its addresses."""
+
+    target: str
+    port: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A pod of the StatefulSet, this one included.
+
+    `endpoints` are (address, port) in the order to try them: the next one where connecting fails.
+    """
+
+    name: str
+    is_self: bool
+    endpoints: tuple[tuple[str, int], ...]
+    ordinal: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        number = re.search(r"-(\d{1,9})$", _hostname(self.name))
+        object.__setattr__(self, "ordinal", int(number[1]) if number else None)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about the discovery that its reader should know: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+def peers_in(
+    records: Iterable[Record], *, service: str, pod: str, port: int
+) -> tuple[list[Peer], list[Finding]]:
+    """The peers in the order of their ordinals, this pod always among them, and what is wrong.
+
+    `pod` is this pod's host name, `port` the one it listens on.
+    """
+    own_name = f"{pod}.{service}".lower()
+    by_target = {
+        record.target.lower(): record for record in records
+    }  # one each: named and bare ports repeat them
+    findings = []
+    if by_target.pop(service.lower(), None):
+        findings.append(
+            Finding(
+                "not-headless",
+                f"{service} is not a headless service: its SRV record names the service itself. "
+                "Delete it and create it again with clusterIP: None.",
+            )
+        )
+    if any(map(_is_dashed_address, by_target.values())):
+        findings.append(
+            Finding(
+                "no-host-names",
+                f"The pods behind {service} have no host names of their own: the StatefulSet's serviceName "
+                f"must be the name of this headless service, {service.partition('.')[0]}.",
+            )
+        )
+    own = by_target.pop(own_name, None)
+    own_port = own.port if own else None
+    peers = [Peer(own_name, is_self=True, endpoints=())]
+    peers += (
+        Peer(name, is_self=False, endpoints=_endpoints(record, own_port=own_port, listening_on=port))
+        for name, record in by_target.items()
+    )
+    peers.sort(key=lambda peer: (peer.ordinal is None, peer.ordinal, peer.name))
+    if len(peers) > MOST_PEERS:
+        findings.append(Finding("too-many", f"{service} has {len(peers)} pods, only {MOST_PEERS} are asked."))
+    return peers[:MOST_PEERS], findings
+
+
+def _endpoints(record: Record, *, own_port: int | None, listening_on: int) -> tuple[tuple[str, int], ...]:
+    """Where to reach a peer: the record's port, unless the service is known to name a wrong one.
+
+    The book's headless service says `port: 80` and no targetPort while its pods listen on 8080, so the
+    records say 80, or 0 from an old kube-dns. All pods of a set run one template and one service speaks
+    of them all, so this pod's own record is the test: where it names the port this pod listens on, every
+    record is taken at its word; where it names another, all pods are asked on this pod's port. As long as
+    this pod is not in the answer, because it is not ready, the record's port is tried first, then its own.
+    """
+    if own_port == listening_on:
+        ports: tuple[int, ...] = (record.port,)
+    elif own_port is not None:
+        ports = (listening_on,)
+    else:
+        ports = (record.port, listening_on)
+    return tuple((address, port) for port in dict.fromkeys(ports) if port for address in record.addresses)
+
+
+def _hostname(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _is_dashed_address(record: Record) -> bool:
+    """Whether CoreDNS had no host name for an endpoint and made one of its address: 10-0-0-7, 2001-db8--7."""
+    return any(_hostname(record.target) == re.sub("[.:]", "-", address) for address in record.addresses)

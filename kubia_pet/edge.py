@@ -1,0 +1,128 @@
+"""The edge between HTTP and the program: all that requests pass on their way in and out."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from kubia_pet.handlers import LARGE, Handlers
+from kubia_pet.metrics import Metrics
+from kubia_pet.problem import ProblemError
+from kubia_pet.store import StoreError, VolumeFullError
+
+log = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SAFE = {"GET", "HEAD"}
+METHODS = {*SAFE, "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
+# Answered even when all other requests are too many: probes, and what peers ask.
+ESSENTIAL = {"/healthz", "/readyz", "/metrics", "/data"}
+_RETRY = {"Retry-After": "1"}
+ANSWERS = 64 * 2**20  # bytes of large answers that clients may be taking at the same time
+
+
+class Edge:
+    """The application's one middleware: admits requests, translates errors, sends answers, counts.
+
+    `in_progress` is the connections whose request is being handled now.
+    """
+
+    def __init__(
+        self, handlers: Handlers, metrics: Metrics, *, max_requests: int, client_timeout: float
+    ) -> None:
+        self.in_progress: set[RequestHandler] = set()
+        self._handlers = handlers
+        self._metrics = metrics
+        self._max_requests = max_requests
+        self._client_timeout = client_timeout
+        self._room = ANSWERS
+
+    @web.middleware
+    async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answers the request; every error becomes a response here and nowhere else."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        connection = request.protocol
+        self.in_progress.add(connection)
+        try:
+            try:
+                self._admit(request)
+                response = await handler(request)
+            except Exception as error:  # noqa: BLE001 - translated, or logged with its traceback
+                response = _problem_of(error, request).response(request)
+            if self._handlers.draining:
+                response.force_close()
+            if (
+                isinstance(response, web.Response)
+                and isinstance(response.body, bytes)
+                and len(response.body) > LARGE
+            ):
+                response = await self._sent(request, response, len(response.body))
+        finally:
+            self.in_progress.discard(connection)
+        self._count(request, response, loop.time() - began)
+        return response
+
+    def _admit(self, request: web.Request) -> None:
+        if len(self.in_progress) > self._max_requests and request.path not in ESSENTIAL:
+            raise ProblemError(503, "Too many requests at once: try again.", headers=_RETRY, close=True)
+        if request.method not in SAFE:
+            _refuse_cross_site(request)
+
+    async def _sent(self, request: web.Request, response: web.Response, size: int) -> web.Response:
+        """The large response, sent within the deadline; only so many bytes wait for slow clients."""
+        if size > self._room:
+            return ProblemError(
+                503, "Too many large answers at once: try again.", headers=_RETRY, close=True
+            ).response(request)
+        self._room -= size
+        try:
+            async with asyncio.timeout(self._client_timeout):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+        except ConnectionError:
+            pass  # the client is gone: nobody is left to tell
+        finally:
+            self._room += size
+        return response
+
+    def _count(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "none"
+        method = request.method if request.method in METHODS else "other"
+        self._metrics.answered(route, method, response.status, seconds)
+        log.debug("%s %s %d %.1f ms", request.method, request.path, response.status, seconds * 1000)
+
+
+def _refuse_cross_site(request: web.Request) -> None:
+    """Keeps a web page elsewhere from changing a value by its visitor's browser (Fetch Metadata)."""
+    origin = request.headers.get("Origin")
+    if request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site" or (
+        origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
+    ):
+        raise ProblemError(403, "A page of another site may not change this pod's value.")
+
+
+def _problem_of(error: Exception, request: web.Request) -> ProblemError:
+    match error:
+        case ProblemError():
+            return error
+        case VolumeFullError():
+            return ProblemError(507, str(error))
+        case StoreError():
+            return ProblemError(503, str(error))
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return ProblemError(405, f"{request.path} takes {allowed}.", headers={"Allow": allowed})
+        case web.HTTPNotFound():
+            return ProblemError(404, "There is nothing here: see / and /openapi.json.")
+        case web.HTTPException():
+            return ProblemError(error.status, f"{error.reason}.")
+        case _:
+            log.error("Failed to answer %s %s", request.method, request.path, exc_info=error)
+            return ProblemError(500, "The server failed to answer; its log says why.", close=True)

@@ -1,0 +1,217 @@
+"""The routes: each turns a request into calls of store, cluster and discovery, and back into a response."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import resources
+
+from aiohttp import ETag, web
+
+from kubia_pet import __version__
+from kubia_pet.cluster import Cluster
+from kubia_pet.metrics import Metrics
+from kubia_pet.next_run import NextRun
+from kubia_pet.overview import Overview
+from kubia_pet.problem import JSON, TEXT, ProblemError, preferred
+from kubia_pet.store import Store
+from kubia_pet.value import NO_VALUE, Value
+
+LARGE = 1 << 16  # bytes; rendering more is done in a thread, so that it does not hold the event loop
+UPLOADS = 32  # values of the largest size that may be under way at the same time, in bytes
+
+
+class Handlers:
+    """The handlers of one pod. `cluster` is None where the pod looks for no peers."""
+
+    def __init__(
+        self,
+        pod: str,
+        store: Store,
+        cluster: Cluster | None,
+        metrics: Metrics,
+        *,
+        max_value: int,
+        body_timeout: float,
+    ) -> None:
+        self.draining = False
+        self._pod = pod
+        self._store = store
+        self._cluster = cluster
+        self._metrics = metrics
+        self._max_value = max_value
+        self._body_timeout = body_timeout
+        self._room = UPLOADS * max_value
+        self._overviews = {
+            TEXT: NextRun(self._overview_by(Overview.as_text)),
+            JSON: NextRun(self._overview_by(Overview.as_json)),
+        }
+        self._openapi = (
+            resources.files("kubia_pet").joinpath("openapi.json").read_text().replace("0.0.0", __version__)
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """What the program answers."""
+        return [
+            web.get("/", self.overview),
+            web.post("/", self.write),
+            web.put("/", self.write),
+            web.delete("/", self.remove),
+            web.get("/data", self.data),
+            web.get("/peers", self.peers),
+            web.get("/healthz", self.alive),
+            web.get("/readyz", self.ready),
+            web.get("/metrics", self.metrics),
+            web.get("/openapi.json", self.openapi),
+        ]
+
+    async def overview(self, request: web.Request) -> web.Response:
+        """This pod's value, then the cluster's."""
+        kind = preferred(request, TEXT, JSON)
+        body = await self._overviews[kind].join(None)
+        return web.Response(
+            body=body,
+            headers={"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"},
+        )
+
+    async def write(self, request: web.Request) -> web.Response:
+        """Stores the body; answers when it is durable."""
+        with self._upload() as take:
+            await self._store.write(await self._body(request, take))
+        return web.Response(text=f"Data stored on pod {self._pod}\n")
+
+    async def remove(self, _: web.Request) -> web.Response:
+        """Removes the value; answers when that is durable."""
+        await self._store.remove()
+        return web.Response(text=f"Data removed from pod {self._pod}\n")
+
+    async def data(self, request: web.Request) -> web.Response:
+        """The value alone, its exact bytes."""
+        value = await self._store.read()
+        if value is None:
+            raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache"})
+        headers = {
+            "Content-Type": "application/octet-stream" if value.text is None else "text/plain; charset=utf-8",
+            "ETag": f'"{value.etag}"',
+            "Cache-Control": "no-cache",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if "If-None-Match" in request.headers and _matches(request.if_none_match, value):
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=value.data, headers=headers)
+
+    async def peers(self, _: web.Request) -> web.Response:
+        """What discovery sees; asks no peer."""
+        if self._cluster is None:
+            return _json(
+                {
+                    "pod": self._pod,
+                    "service": None,
+                    "age": None,
+                    "error": None,
+                    "findings": [],
+                    "peers": [],
+                }
+            )
+        found = await self._cluster.discovery.discover()
+        age = found.age()
+        peers = [
+            {
+                "name": peer.name,
+                "ordinal": peer.ordinal,
+                "self": peer.is_self,
+                "endpoints": [{"address": address, "port": port} for address, port in peer.endpoints],
+            }
+            for peer in found.peers
+        ]
+        return _json(
+            {
+                "pod": self._pod,
+                "service": found.service,
+                "age": None if age is None else round(age, 3),
+                "error": found.failure and vars(found.failure),
+                "findings": [vars(finding) for finding in found.findings],
+                "peers": peers,
+            }
+        )
+
+    async def alive(self, _: web.Request) -> web.Response:
+        """Liveness: the event loop answers, nothing else."""
+        return web.Response(text="alive\n")
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Readiness: this pod's own volume works and it is not ending; never its peers, never DNS."""
+        if self.draining:
+            raise ProblemError(503, f"Pod {self._pod} is ending.")
+        await self._store.check()
+        return web.Response(text="ready\n")
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Prometheus' text format."""
+        return web.Response(body=self._metrics.render(), headers={"Content-Type": self._metrics.content_type})
+
+    async def openapi(self, _: web.Request) -> web.Response:
+        """This API, described."""
+        return web.Response(text=self._openapi, content_type=JSON)
+
+    def _overview_by(self, render: Callable[[Overview], bytes]) -> Callable[[None, int], Awaitable[bytes]]:
+        async def run(_: None, __: int) -> bytes:
+            own = await self._store.read()
+            gathered = await self._cluster.gather(own) if self._cluster else None
+            overview = Overview(self._pod, own, gathered)
+            return await asyncio.to_thread(render, overview) if overview.size > LARGE else render(overview)
+
+        return run
+
+    @contextmanager
+    def _upload(self) -> Iterator[Callable[[int], None]]:
+        """Bounds the bytes of all bodies in memory; yields what must be told of each piece."""
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if size > self._room:
+                raise ProblemError(503, "Too many values are being sent at once: try again.", close=True)
+            self._room -= size
+            taken += size
+
+        try:
+            yield take
+        finally:
+            self._room += taken
+
+    async def _body(self, request: web.Request, take: Callable[[int], None]) -> bytes:
+        """The whole body, or a ProblemError: nothing is begun before its end is here."""
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise ProblemError(415, "Send the value as it is, without Content-Encoding.", close=True)
+        too_large = ProblemError(413, f"The value is over the limit of {self._max_value} bytes.", close=True)
+        if (request.content_length or 0) > self._max_value:
+            raise too_large
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        pieces, size = [], 0
+        try:
+            async with asyncio.timeout(self._body_timeout):
+                async for piece in request.content.iter_any():
+                    size += len(piece)
+                    if size > self._max_value:
+                        raise too_large
+                    take(len(piece))
+                    pieces.append(piece)
+        except TimeoutError as error:
+            sentence = f"The value did not arrive whole within {self._body_timeout:g} s."
+            raise ProblemError(408, sentence, close=True) from error
+        except (web.RequestPayloadError, ConnectionError) as error:
+            raise ProblemError(
+                400, "The value broke off or is not framed as HTTP says.", close=True
+            ) from error
+        return b"".join(pieces)
+
+
+def _matches(wanted: tuple[ETag, ...] | None, value: Value) -> bool:
+    """RFC 9110 §13.1.2: weak comparison."""
+    return any(etag.value in (value.etag, "*") for etag in wanted or ())
+
+
+def _json(members: Mapping[str, object]) -> web.Response:
+    return web.Response(text=json.dumps(members, indent=2) + "\n", content_type=JSON)

@@ -1,0 +1,67 @@
+"""What the program counts, for Prometheus; one registry for each application."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """The observer of store, discovery, cluster and HTTP edge."""
+
+    content_type = CONTENT_TYPE_PLAIN_0_0_4
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        labels = ("route", "method", "status")
+        self._requests = Histogram(
+            "kubia_pet_request_seconds", "Time to answer, by route template.", labels,
+            buckets=_FAST, registry=self._registry,
+        )  # fmt: skip
+        self._commits = Histogram(
+            "kubia_pet_commit_seconds", "Time of a durable write or removal.", ("outcome",),
+            buckets=_FAST, registry=self._registry,
+        )  # fmt: skip
+        self._shared = Counter(
+            "kubia_pet_commits_shared", "Writes that shared another one's commit.", registry=self._registry
+        )
+        self._peers = Counter(
+            "kubia_pet_peers_asked", "Peers asked for their value, by outcome.", ("outcome",),
+            registry=self._registry,
+        )  # fmt: skip
+        self._lookups = Histogram(
+            "kubia_pet_discovery_seconds", "Time of a DNS look-up.", ("outcome",),
+            buckets=_FAST, registry=self._registry,
+        )  # fmt: skip
+        self.discovery_age = Gauge(
+            "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
+        )
+        self.value_bytes = Gauge(
+            "kubia_pet_value_bytes", "Size of the value when last read.", registry=self._registry
+        )
+        self.discovery_age.set(float("nan"))
+        self._by_request: dict[tuple[str, str, int], Histogram] = {}
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Counts a request; `route` is its template."""
+        key = route, method, status
+        if (histogram := self._by_request.get(key)) is None:
+            histogram = self._by_request[key] = self._requests.labels(route, method, str(status))
+        histogram.observe(seconds)
+
+    def committed(self, writers: int, seconds: float, *, ok: bool) -> None:
+        """Counts a commit that `writers` requests shared."""
+        self._commits.labels("ok" if ok else "failed").observe(seconds)
+        self._shared.inc(writers - 1)
+
+    def looked_up(self, seconds: float, *, ok: bool) -> None:
+        """Counts a DNS look-up."""
+        self._lookups.labels("ok" if ok else "failed").observe(seconds)
+
+    def asked(self, outcome: str) -> None:
+        """Counts a peer's answer; `outcome` is ok or the error's code."""
+        self._peers.labels(outcome).inc()
+
+    def render(self) -> bytes:
+        """All of it in the text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,60 @@
+"""Errors as clients see them: one plain sentence, or problem details (RFC 9457) for who prefers JSON."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import mimeparse
+from aiohttp import web
+
+TEXT = "text/plain"
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+
+
+class ProblemError(Exception):
+    """Ends a request with `status` and one sentence; `close` also ends its connection."""
+
+    def __init__(
+        self, status: int, sentence: str, *, headers: Mapping[str, str] | None = None, close: bool = False
+    ) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.headers = headers or {}
+        self.close = close
+
+    def response(self, request: web.BaseRequest) -> web.Response:
+        """The error in the form that this client prefers."""
+        if preferred(request, TEXT, JSON, PROBLEM) == TEXT:
+            response = web.Response(status=self.status, text=f"{self}\n", headers=self.headers)
+        else:
+            members = {
+                "type": "about:blank",
+                "title": HTTPStatus(self.status).phrase,
+                "status": self.status,
+                "detail": str(self),
+            }
+            response = web.Response(
+                status=self.status,
+                text=json.dumps(members) + "\n",
+                content_type=PROBLEM,
+                headers=self.headers,
+            )
+        if self.close:
+            response.force_close()
+        return response
+
+
+def preferred(request: web.BaseRequest, *offered: str) -> str:
+    """Of the media types `offered` the one that Accept prefers (RFC 9110 §12.5.1), the first by default.
+
+    Also the first where none is acceptable: an answer in plain text serves a client better than a 406.
+    """
+    accept = request.headers.get("Accept")
+    if not accept or accept == "*/*":
+        return offered[0]
+    try:
+        best = mimeparse.best_match(offered[::-1], accept)  # of equals it takes the last
+    except mimeparse.MimeTypeParseException:
+        best = ""
+    return best or offered[0]

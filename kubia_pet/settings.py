@@ -1,0 +1,164 @@
+"""Every setting of `kubia-pet serve`: one line here is an option, an environment variable and a default."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+# Not KUBIA_ or PET_: Kubernetes injects KUBIA_PORT, PET_PORT and the like for Services of such names.
+ENV_PREFIX = "KUBIAPET"
+
+_SIZES: dict[str, float] = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+}
+_TIMES = {"": 1.0, "S": 1.0, "MS": 0.001, "M": 60.0}
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: 4096, 64KiB, 1MiB."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes; fails on anything that is not at least one."""
+        number = _scaled(value, _SIZES)
+        if number is None or number < 1:
+            self.fail(
+                f"{value!r} is not a size: write bytes or a unit, as in 65536, 64KiB or 1MiB.", param, ctx
+            )
+        return int(number)
+
+
+class Duration(click.ParamType[float]):
+    """A time: 500ms, 2s, 1m, or seconds without a unit."""
+
+    name = "time"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; fails on anything that is not a positive time (or zero, where that is allowed)."""
+        number = _scaled(value, _TIMES)
+        if number is None or (number == 0 and not self._zero):
+            self.fail(f"{value!r} is not a time: write seconds or a unit, as in 2, 500ms or 1m.", param, ctx)
+        return number
+
+
+class Address(click.ParamType[tuple[str, int]]):
+    """ADDRESS:PORT, an IPv6 address in brackets."""
+
+    name = "address:port"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """(address, port); the port is 53 where none is given."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(
+            r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)|([0-9A-Fa-f]*:[0-9A-Fa-f:]+))(?::(\d{1,5}))?", value
+        )
+        if not match or int(match[4] or 53) not in range(1, 65536):
+            self.fail(f"{value!r} is not ADDRESS:PORT, as in 10.96.0.10:53 or [::1]:5353.", param, ctx)
+        return match[1] or match[2] or match[3], int(match[4] or 53)
+
+
+def _scaled(value: Any, units: dict[str, float]) -> float | None:
+    """The number that the text and its unit say, None where it is no such text."""
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]*)", str(value).strip())
+    if not match or match[2].upper() not in units:
+        return None
+    return float(match[1]) * units[match[2].upper()]
+
+
+def _setting(default: Any, kind: Any, text: str) -> Any:
+    return field(default=default, metadata={"type": kind, "help": text})
+
+
+_PORT = click.IntRange(0, 65535)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What one pod is told. Times are seconds, sizes bytes."""
+
+    host: str | None = _setting(None, str, "Address to listen on. Unset: all, IPv4 and IPv6.")
+    port: int = _setting(8080, _PORT, "Port to listen on.")
+    data_dir: Path = _setting(
+        Path("/var/data"), click.Path(path_type=Path), "Directory of the volume that holds the value."
+    )
+    pod: str | None = _setting(None, str, "This pod's name. Unset: the host name.")
+    service: str | None = _setting(
+        None, str, "The headless service, short or full. Unset: from the pod's full name. Empty: no peers."
+    )
+    nameserver: tuple[str, int] | None = _setting(
+        None, Address(), "Name server to ask, ADDRESS:PORT. Unset: those of resolv.conf."
+    )
+    max_value: int = _setting(2**20, Size(), "Largest value, and most bytes taken from one peer.")
+    max_gathered: int = _setting(16 * 2**20, Size(), "Most bytes taken from all peers for one answer.")
+    max_connections: int = _setting(
+        512, click.IntRange(1), "Most requests at a time, probes and peers aside."
+    )
+    peer_timeout: float = _setting(1.0, Duration(), "For one peer to answer.")
+    connect_timeout: float = _setting(0.5, Duration(), "For a connection to one peer.")
+    gather_timeout: float = _setting(3.0, Duration(), "For all peers together.")
+    dns_timeout: float = _setting(1.0, Duration(), "For one discovery, all its look-ups together.")
+    dns_max_age: float = _setting(2.0, Duration(zero=True), "A DNS answer is used for its TTL, this at most.")
+    volume_timeout: float = _setting(1.5, Duration(), "For the volume to read or to commit the value.")
+    lock_wait: float = _setting(
+        10.0, Duration(zero=True), "At the start, for another process to leave the volume."
+    )
+    body_timeout: float = _setting(30.0, Duration(), "For a client to send its value.")
+    client_timeout: float = _setting(
+        15.0,
+        Duration(),
+        "For a client to send a header or to take an answer; idle connections are kept as long.",
+    )
+    drain: float = _setting(
+        5.0, Duration(zero=True), "Serve on after SIGTERM, not ready, until endpoints are gone."
+    )
+    finish: float = _setting(10.0, Duration(), "Afterwards, for requests in flight to end.")
+    log_format: str = _setting("text", click.Choice(["text", "json"]), "How a line of the log looks.")
+    log_level: str = _setting(
+        "info",
+        click.Choice(["debug", "info", "warning", "error"]),
+        "Least severity logged; debug shows requests.",
+    )
+
+
+class _Option(click.Option):
+    """An option whose environment variable may be set to nothing, and that is then given as nothing."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        value = super().resolve_envvar_value(ctx)
+        if value is None and self.name == "service" and isinstance(self.envvar, str):
+            return os.environ.get(self.envvar)
+        return value
+
+
+def settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a click command one option for each setting."""
+    for each in reversed(fields(Settings)):
+        command = click.option(
+            f"--{each.name.replace('_', '-')}",
+            cls=_Option,
+            type=each.metadata["type"],
+            default=each.default,
+            envvar=f"{ENV_PREFIX}_{each.name.upper()}",
+            show_envvar=True,
+            show_default=each.default is not None,
+            help=each.metadata["help"],
+        )(command)
+    return command

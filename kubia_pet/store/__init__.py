@@ -1,0 +1,198 @@
+"""The value, kept durably on this pod's volume. The only package that touches the disk."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
+
+from aiofiles.os import wrap
+
+from kubia_pet.next_run import NextRun
+from kubia_pet.store.errors import (
+    StoreError,
+    ValueUnreadableError,
+    VolumeFullError,
+    VolumeUnavailableError,
+    VolumeUnusableError,
+)
+from kubia_pet.store.volume import Volume
+from kubia_pet.value import Value
+
+__all__ = [
+    "CommitObserver",
+    "Store",
+    "StoreError",
+    "ValueUnreadableError",
+    "VolumeFullError",
+    "VolumeUnavailableError",
+    "VolumeUnusableError",
+]
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+MEND_INTERVAL = 1.0  # seconds
+
+
+class CommitObserver(Protocol):
+    """Told of every commit."""
+
+    def committed(self, writers: int, seconds: float, *, ok: bool) -> None:
+        """`writers` requests shared one commit that took `seconds`."""
+
+
+class Store:
+    """One value on one volume, for many concurrent readers and writers.
+
+    Use it as an async context manager: it holds the volume's lock from entry to exit.
+
+    Durable linearizability (Izraelevitz et al., DISC'16): a write that returned survives any crash, a read
+    that begins afterwards sees it or a later one, and what was read cannot be lost. Reads see the disk's
+    truth, changes by others included. Every call ends within `timeout` seconds.
+    """
+
+    def __init__(
+        self, path: Path, *, limit: int, timeout: float, lock_wait: float, observer: CommitObserver
+    ) -> None:
+        self._volume = Volume(path, limit)
+        self._timeout = timeout
+        self._lock_wait = lock_wait
+        self._observer = observer
+        # One thread each: they bound what a hung volume can hold, and keep commits in order.
+        # A commit or a look is one job in its thread: ten aiofiles calls in its place would be ten hops.
+        self._reader = ThreadPoolExecutor(1, "store-read")
+        self._writer = ThreadPoolExecutor(1, "store-write")
+        self._looks = NextRun(self._look)
+        self._checks = NextRun(self._check)
+        self._commits = NextRun(self._commit)
+        self._last_seen: Value | None = None
+        self._commit_began: float | None = None
+        self._fault: StoreError | None = None
+        self._needed = 0  # bytes that the last failed write had no room for
+        self._mending: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._in(self._writer, lambda: self._volume.open(self._lock_wait))
+        except VolumeUnusableError:
+            self._stop_threads()
+            self._volume.close()
+            raise
+        except StoreError as error:
+            self._found_fault(error, 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._mending is not None:
+            self._mending.cancel()
+        self._stop_threads()
+        self._volume.close()
+
+    async def read(self) -> Value | None:
+        """The value, None where there is none. Raises StoreError."""
+        return await self._before_deadline(self._looks.join(None))
+
+    async def write(self, data: bytes) -> None:
+        """Makes `data` the value; returns when it is durable. Raises StoreError."""
+        await self._before_deadline(self._commits.join(data))
+
+    async def remove(self) -> None:
+        """Removes the value; returns when that is durable. Raises StoreError."""
+        await self._before_deadline(self._commits.join(None))
+
+    async def check(self) -> None:
+        """Raises StoreError as long as this volume cannot be read and written."""
+        await self._before_deadline(self._checks.join(None))
+
+    async def _look(self, _: None, __: int) -> Value | None:
+        try:
+            data = await self._in(self._reader, self._volume.read)
+        except VolumeUnavailableError as error:
+            if self._fault is None:
+                self._found_fault(error, 0)
+            raise
+        if data is None or self._last_seen is None or self._last_seen.data != data:
+            self._last_seen = None if data is None else await self._in(self._reader, lambda: _prepared(data))
+        return self._last_seen
+
+    async def _check(self, _: None, __: int) -> None:
+        await self._looks.join(None)
+        await self._in(self._reader, self._volume.require_writable)
+        if self._fault is not None:
+            raise self._fault
+        if self._commit_began is not None and self._now() - self._commit_began > self._timeout:
+            raise self._too_slow()
+
+    async def _commit(self, data: bytes | None, writers: int) -> None:
+        self._commit_began = self._now()
+        ok = False
+        try:
+            if data is None:
+                await self._in(self._writer, self._volume.remove)
+            else:
+                await self._in(self._writer, lambda: self._volume.replace(data))
+            ok = True
+        except StoreError as error:
+            self._found_fault(error, len(data or b""))
+            raise
+        finally:
+            self._observer.committed(writers, self._now() - self._commit_began, ok=ok)
+            self._commit_began = None
+        self._works_again()
+
+    async def _before_deadline(self, call: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await call
+        except TimeoutError as error:
+            raise self._too_slow() from error
+
+    def _too_slow(self) -> VolumeUnavailableError:
+        return VolumeUnavailableError(
+            f"The volume {self._volume.path} did not answer within {self._timeout:g} s; "
+            "a write under way may still take effect."
+        )
+
+    def _found_fault(self, error: StoreError, needed: int) -> None:
+        if self._fault is None or str(self._fault) != str(error):
+            log.error("%s", error)
+        self._fault = error
+        self._needed = needed
+        if self._mending is None:
+            self._mending = asyncio.create_task(self._mend())
+
+    def _works_again(self) -> None:
+        if self._fault is not None:
+            log.info("The volume %s works again", self._volume.path)
+            self._fault = None
+
+    async def _mend(self) -> None:
+        """Tries the volume until a write works again, so that readiness waits for no client's POST."""
+        while self._fault is not None:
+            await asyncio.sleep(MEND_INTERVAL)
+            try:
+                await self._in(self._writer, lambda: self._volume.mend(self._needed))
+            except StoreError as error:
+                log.debug("%s", error)
+            else:
+                self._works_again()
+        self._mending = None
+
+    async def _in(self, thread: ThreadPoolExecutor, job: Callable[[], T]) -> T:
+        return await wrap(job)(executor=thread)
+
+    def _stop_threads(self) -> None:
+        for thread in (self._reader, self._writer):
+            thread.shutdown(wait=False, cancel_futures=True)  # one may hang with its volume
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _prepared(data: bytes) -> Value:
+    """A value whose derived forms were computed here, in a thread."""
+    value = Value(data)
+    _ = value.etag, value.text
+    return value

@@ -1,0 +1,291 @@
+"""The system calls that keep one small file on a volume through crashes and faults.
+
+Every call here blocks; `store` runs them in threads of its own.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from kubia_pet.store.errors import (
+    StoreError,
+    ValueUnreadableError,
+    VolumeFullError,
+    VolumeUnavailableError,
+    VolumeUnusableError,
+)
+
+FILE = "kubia.txt"
+TEMPORARY = ".kubia.txt.tmp"  # one name is enough: the lock leaves a volume one writer
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class Volume:
+    """A directory that this process has locked, and the value's file in it.
+
+    `replace` and `remove` return only when what they did survives a crash of the machine: new bytes
+    are written beside the file and fsynced, renamed over it, and the directory is fsynced (Rebello et
+    al., "Can Applications Recover from fsync Failures?", ATC'20: after a failure begin with a new file).
+    `read` never shows what a crash could still take back.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.path = path
+        self._limit = limit
+        self._directory = -1
+        # Held from a rename until the directory is fsynced, and while the file is read.
+        self._publishing = threading.Lock()
+        self._unconfirmed = False  # a rename or an unlink whose fsync failed: either value may survive
+
+    def open(self, wait: float) -> None:
+        """Locks the directory, waiting up to `wait` seconds, and makes durable what it holds.
+
+        Raises VolumeUnusableError where the directory is missing, denied or locked by another process,
+        another StoreError where it has a fault that may pass.
+        """
+        try:
+            self._directory = self._lock(time.monotonic() + wait)
+            self._recover()
+            self._try_writing(0)
+        except OSError as error:
+            if error.errno in _DENIED:
+                raise VolumeUnusableError(self._how_to_permit(error)) from error
+            raise _translated(error, f"The volume {self.path} has a fault") from error
+
+    def read(self) -> bytes | None:
+        """The bytes on the disk now; None where there is no file."""
+        with self._publishing:
+            self._require_own_directory()
+            if self._unconfirmed:
+                raise VolumeUnavailableError(
+                    f"The volume {self.path} did not confirm the last change; it is being repeated."
+                )
+            try:
+                return self._read()
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    raise _translated(error, f"The value on {self.path} cannot be read") from error
+                raise ValueUnreadableError(
+                    f"{self.path / FILE} cannot be read ({_reason(error)}): remove it, or POST a new value."
+                ) from error
+
+    def replace(self, data: bytes) -> None:
+        """Makes `data` the value, durably. On an error before the rename the old value stands."""
+        self._require_own_directory()
+        try:
+            self._write_temporary(data)
+        except OSError as error:
+            self._discard_temporary()
+            raise _translated(
+                error, f"The value was not stored on {self.path}, the old one stands"
+            ) from error
+        self._publish(
+            lambda: os.rename(TEMPORARY, FILE, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+        )
+
+    def remove(self) -> None:
+        """Removes the value, durably; nothing to remove is no error."""
+        self._require_own_directory()
+        self._publish(lambda: _unlink(FILE, self._directory))
+
+    def mend(self, size: int) -> None:
+        """Raises as long as `size` bytes cannot be written; afterwards what is read is durable again.
+
+        Takes a directory that was mounted anew at the same path for its own.
+        """
+        try:
+            if not self._is_own_directory():
+                self._reopen()
+            if self._unconfirmed and (data := self._read()) is not None:
+                self.replace(data)
+            self._try_writing(size)
+            self._unconfirmed = False
+        except OSError as error:
+            raise _translated(error, f"The volume {self.path} is still at fault") from error
+
+    def require_writable(self) -> None:
+        """Raises VolumeUnavailableError where the file system is mounted read-only."""
+        if os.fstatvfs(self._directory).f_flag & os.ST_RDONLY:
+            raise VolumeUnavailableError(f"The volume {self.path} is read-only.")
+
+    def close(self) -> None:
+        """Gives the lock back."""
+        if self._directory >= 0:
+            os.close(self._directory)
+            self._directory = -1
+
+    def _lock(self, deadline: float) -> int:
+        try:
+            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise VolumeUnusableError(
+                f"{self.path} is not a directory ({_reason(error)}): mount a volume there, create it, "
+                "or name another with --data-dir."
+            ) from error
+        try:
+            while not _try_lock(directory):
+                if time.monotonic() >= deadline:
+                    raise VolumeUnusableError(  # noqa: TRY301 - the directory is closed below
+                        f"{self.path} is locked by another process: a kubia-pet that is still ending, a "
+                        "second one on this directory, or a pod of this name on a node that was cut off."
+                    )
+                time.sleep(0.05)
+        except BaseException:
+            os.close(directory)
+            raise
+        return directory
+
+    def _reopen(self) -> None:
+        directory = self._lock(deadline=0)
+        with self._publishing:
+            self.close()
+            self._directory = directory
+            self._recover()
+
+    def _recover(self) -> None:
+        """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
+        _unlink(TEMPORARY, self._directory)
+        try:
+            file = self._open_value()
+        except OSError:
+            pass  # none, or not one of ours: reading it says so
+        else:
+            try:
+                _sync(file)
+            finally:
+                os.close(file)
+        _sync(self._directory)
+
+    def _is_own_directory(self) -> bool:
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._directory))
+        except OSError:
+            return False
+
+    def _require_own_directory(self) -> None:
+        if not self._is_own_directory():
+            raise VolumeUnavailableError(
+                f"The volume {self.path} is gone, or another one was put in its place."
+            )
+
+    def _open_value(self) -> int:
+        # O_NONBLOCK: a FIFO in the file's place must not hold us; O_NOFOLLOW: nor a link lead elsewhere.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(FILE, flags, dir_fd=self._directory)
+
+    def _read(self) -> bytes | None:
+        try:
+            file = self._open_value()
+        except FileNotFoundError:
+            return None
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise ValueUnreadableError(f"{self.path / FILE} is not a file: remove it.")
+            pieces, room = [], self._limit + 1
+            while room and (piece := os.read(file, room)):
+                pieces.append(piece)
+                room -= len(piece)
+        finally:
+            os.close(file)
+        if not room:
+            raise ValueUnreadableError(
+                f"{self.path / FILE} is over the limit of {self._limit} bytes: remove it, or POST a new one."
+            )
+        return b"".join(pieces)
+
+    def _write_temporary(self, data: bytes) -> None:
+        _unlink(TEMPORARY, self._directory)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        file = os.open(TEMPORARY, flags, 0o644, dir_fd=self._directory)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            _sync(file)
+        finally:
+            os.close(file)
+
+    def _publish(self, change: Callable[[], None]) -> None:
+        with self._publishing:
+            try:
+                change()
+            except OSError as error:
+                self._discard_temporary()
+                raise _translated(
+                    error, f"The value on {self.path} was not changed, the old one stands"
+                ) from error
+            try:
+                _sync(self._directory)
+            except OSError as error:
+                self._unconfirmed = True
+                raise VolumeUnavailableError(
+                    f"The volume {self.path} did not confirm the change ({_reason(error)}): "
+                    "whether the old value or the new one stands is not known."
+                ) from error
+            self._unconfirmed = False
+
+    def _try_writing(self, size: int) -> None:
+        """Does all of a write but its rename."""
+        try:
+            self._write_temporary(bytes(size))
+        finally:
+            self._discard_temporary()
+        _sync(self._directory)
+
+    def _discard_temporary(self) -> None:
+        with suppress(OSError):  # the next write or start removes it
+            _unlink(TEMPORARY, self._directory)
+
+    def _how_to_permit(self, error: OSError) -> str:
+        try:
+            found = self.path.stat()
+        except OSError:
+            owner = "it cannot even be looked at"
+        else:
+            owner = f"it belongs to {found.st_uid}:{found.st_gid} with mode {stat.S_IMODE(found.st_mode):04o}"
+        user, group = os.geteuid(), os.getegid()
+        return (
+            f"{self.path} cannot be written ({_reason(error)}): {owner}, and this is user {user}:{group}. "
+            f"Mount it writable, in Kubernetes with fsGroup: {group}, or chown it to {user}."
+        )
+
+
+def _try_lock(directory: int) -> bool:
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise VolumeUnusableError(
+            f"The volume cannot be locked ({_reason(error)}): its file system must support flock."
+        ) from error
+    return True
+
+
+def _unlink(name: str, directory: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+
+
+def _sync(file: int) -> None:
+    if sys.platform == "darwin":
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)  # there fsync leaves the bytes in the drive's cache
+    else:
+        os.fsync(file)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _translated(error: OSError, what: str) -> StoreError:
+    kind = VolumeFullError if error.errno in _NO_SPACE else VolumeUnavailableError
+    return kind(f"{what}: {_reason(error)}.")

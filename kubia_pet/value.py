@@ -1,0 +1,27 @@
+"""What a pod stores: some bytes, and how they are shown."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+NO_VALUE = "No data posted yet"
+
+
+@dataclass(frozen=True)
+class Value:
+    """The stored bytes, exactly as they were posted."""
+
+    data: bytes
+
+    @cached_property
+    def etag(self) -> str:
+        """A strong validator (RFC 9110 §8.8.3), without its quotes: equal only for equal bytes."""
+        return hashlib.sha256(self.data).hexdigest()[:32]
+
+    @cached_property
+    def text(self) -> str | None:
+        """The bytes as UTF-8 text; None where they are not UTF-8."""
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError:
+            return None
