@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,6 +38,41 @@ def serve(**given: Any) -> None:
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - a sentence, no traceback
         _exit(1)
     _exit(0)
+
+
+@main.command()
+@click.option("--replicas", type=click.IntRange(1, 100), default=3, show_default=True, help="Number of pods.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65000),
+    default=8080,
+    show_default=True,
+    help="Port that reaches any pod; the pods have those after it.",
+)
+@click.option(
+    "--nameserver-port",
+    type=click.IntRange(1, 65535),
+    default=8053,
+    show_default=True,
+    help="Port of the name server, UDP and TCP.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="kubia-pet-data",
+    show_default=True,
+    help="Holds a directory for each pod's volume; they stay until you remove them.",
+)
+def local(**given: Any) -> None:
+    """Run a whole StatefulSet on this machine."""
+    from kubia_pet import logs
+    from kubia_pet.local import LocalStatefulSet, PortTakenError
+
+    logs.configure("text", "info")
+    try:
+        _run(LocalStatefulSet(**given).run())
+    except PortTakenError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _run(coroutine: Any) -> None:

@@ -26,7 +26,7 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
     the signal is delivered; then it stops listening, ends what is in flight within `finish` seconds, and
     returns. A second signal skips the wait.
     """
-    stopping = _signals()
+    stopping = stop_signals()
     listener = listen(settings)
     port = listener.getsockname()[1]
     app = build(settings, pod=pod, service=service, port=port)
@@ -53,7 +53,7 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
         server = await asyncio.get_running_loop().create_server(gate, sock=listener, backlog=1024)
         log.info(
             "Pod %s listens on %s, volume %s, service %s, version %s",
-            pod, _shown(listener), settings.data_dir, service or "none", __version__,
+            pod, _shown(listener), settings.data_dir, (service or "none").rstrip("."), __version__,
         )  # fmt: skip
         await stop
         app[HANDLERS].draining = True
@@ -129,7 +129,7 @@ class _Refusal(asyncio.Protocol):
             transport.abort()
 
 
-def _signals() -> asyncio.Queue[None]:
+def stop_signals() -> asyncio.Queue[None]:
     """A queue that gets an item for each SIGTERM or SIGINT."""
     arrived: asyncio.Queue[None] = asyncio.Queue(maxsize=2)
 

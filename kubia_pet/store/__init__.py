@@ -139,6 +139,9 @@ class Store:
         finally:
             self._observer.committed(writers, self._now() - self._commit_began, ok=ok)
             self._commit_began = None
+        log.info(
+            "Value %s, for %d writers", "removed" if data is None else f"of {len(data)} bytes stored", writers
+        )
         self._works_again()
 
     async def _before_deadline(self, call: Awaitable[T]) -> T:

@@ -1,0 +1,107 @@
+"""One pod as a local process, started again under its name whenever it ends."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+log = logging.getLogger(__name__)
+HOST = "127.0.0.1"
+_STARTING, _RUNNING = 0.05, 1.0  # seconds between two readiness probes
+_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+_END_TIMEOUT = 15.0  # seconds from SIGTERM to SIGKILL
+_LONGEST_PAUSE = 8.0  # seconds before the next start of a pod that ends again and again
+
+
+@dataclass
+class LocalPod:
+    """A pod of a local StatefulSet: its name, port and directory stay, its processes come and go.
+
+    While it is ready it stands in `endpoints` under its name, as (address, port).
+    """
+
+    name: str
+    port: int
+    data_dir: Path
+    options: tuple[str, ...]
+    endpoints: MutableMapping[str, tuple[str, int]]
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    process: asyncio.subprocess.Process | None = None
+    _ending: bool = False
+
+    async def keep(self) -> None:
+        """Runs the pod's process, and the next one when it has ended, until `end` is called."""
+        pause = 0.0
+        loop = asyncio.get_running_loop()
+        while not self._ending:
+            began = loop.time()
+            self.process = await self._start()
+            watching = (asyncio.create_task(self._watch()), asyncio.create_task(self._relay(self.process)))
+            status = await self.process.wait()
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+            self._leave()
+            if not self._ending:
+                pause = 0.0 if loop.time() - began > _LONGEST_PAUSE else min(2 * pause + 0.5, _LONGEST_PAUSE)
+                log.warning("%s has ended (%s) and is started again", self.name, _how(status))
+                await asyncio.sleep(pause)
+
+    async def end(self) -> None:
+        """SIGTERM, and SIGKILL where that does not end it in time."""
+        self._ending = True
+        if self.process is None or self.process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), _END_TIMEOUT)
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        own = (f"--host={HOST}", f"--port={self.port}", f"--pod={self.name}", f"--data-dir={self.data_dir}")
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "kubia_pet", "serve", *own, *self.options),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # a terminal's Ctrl-C goes to all at once; pods end in order
+        )
+
+    async def _watch(self) -> None:
+        """Probes readiness, as a kubelet does."""
+        async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
+            while True:
+                try:
+                    async with session.get(f"http://{HOST}:{self.port}/readyz") as response:
+                        (self._join if response.ok else self._leave)()
+                except (aiohttp.ClientError, TimeoutError):
+                    self._leave()
+                await asyncio.sleep(_RUNNING if self.ready.is_set() else _STARTING)
+
+    def _join(self) -> None:
+        self.endpoints[self.name] = HOST, self.port
+        self.ready.set()
+
+    def _leave(self) -> None:
+        self.endpoints.pop(self.name, None)
+        self.ready.clear()
+
+    async def _relay(self, process: asyncio.subprocess.Process) -> None:
+        """Shows the process's log, each line under the pod's name."""
+        if process.stdout is not None:
+            with contextlib.suppress(ValueError):  # a line over the reader's limit
+                async for line in process.stdout:
+                    print(f"{self.name} | {line.decode(errors='replace').rstrip()}", file=sys.stderr)  # noqa: T201
+
+
+def _how(status: int) -> str:
+    return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
