@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from kubia_pet import __version__
-from kubia_pet.settings import Settings, settings_options
+from kubia_pet.settings import ENV_PREFIX, Settings, settings_options
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -73,6 +73,20 @@ def local(**given: Any) -> None:
         _run(LocalStatefulSet(**given).run())
     except PortTakenError as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", envvar=f"{ENV_PREFIX}_HOST", show_default=True, show_envvar=True)
+@click.option(
+    "--port", type=int, default=8080, envvar=f"{ENV_PREFIX}_PORT", show_default=True, show_envvar=True
+)
+def health(host: str, port: int) -> None:
+    """Ask the pod on this machine, or in this container, whether it lives."""
+    from kubia_pet.health import ask
+
+    alive, sentence = ask(host, port, timeout=2)
+    click.echo(sentence)
+    sys.exit(not alive)
 
 
 def _run(coroutine: Any) -> None:

@@ -1,0 +1,19 @@
+"""Asks the pod on this machine whether it lives: a health check for images without curl."""
+
+import http.client
+
+
+def ask(host: str, port: int, timeout: float) -> tuple[bool, str]:
+    """Whether `/healthz` answers 200, and a sentence; `timeout` is seconds, for connecting and for the answer."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    where = f"The pod at {host} port {port}"
+    try:
+        connection.request("GET", "/healthz", headers={"Connection": "close"})
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return False, f"{where} does not answer: {str(error) or type(error).__name__}."
+    finally:
+        connection.close()
+    if status != http.client.OK:
+        return False, f"{where} answers {status}."
+    return True, f"{where} is alive."
