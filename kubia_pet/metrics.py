@@ -1,5 +1,7 @@
 """What the program counts, for Prometheus; one registry for each application."""
 
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -33,13 +35,13 @@ class Metrics:
             "kubia_pet_discovery_seconds", "Time of a DNS look-up.", ("outcome",),
             buckets=_FAST, registry=self._registry,
         )  # fmt: skip
-        self.discovery_age = Gauge(
+        self._value = Gauge(
+            "kubia_pet_value_bytes", "Size of the value when last seen.", registry=self._registry
+        )
+        self._discovered_at = float("nan")
+        Gauge(
             "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
-        )
-        self.value_bytes = Gauge(
-            "kubia_pet_value_bytes", "Size of the value when last read.", registry=self._registry
-        )
-        self.discovery_age.set(float("nan"))
+        ).set_function(lambda: time.monotonic() - self._discovered_at)
         self._by_request: dict[tuple[str, str, int], Histogram] = {}
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -54,9 +56,15 @@ class Metrics:
         self._commits.labels("ok" if ok else "failed").observe(seconds)
         self._shared.inc(writers - 1)
 
+    def holds(self, size: int) -> None:
+        """Notes the value's size, in bytes."""
+        self._value.set(size)
+
     def looked_up(self, seconds: float, *, ok: bool) -> None:
         """Counts a DNS look-up."""
         self._lookups.labels("ok" if ok else "failed").observe(seconds)
+        if ok:
+            self._discovered_at = time.monotonic()
 
     def asked(self, outcome: str) -> None:
         """Counts a peer's answer; `outcome` is ok or the error's code."""

@@ -21,7 +21,7 @@ from kubia_pet.store.volume import Volume
 from kubia_pet.value import Value
 
 __all__ = [
-    "CommitObserver",
+    "StoreObserver",
     "Store",
     "StoreError",
     "ValueUnreadableError",
@@ -35,11 +35,14 @@ log = logging.getLogger(__name__)
 MEND_INTERVAL = 1.0  # seconds
 
 
-class CommitObserver(Protocol):
-    """Told of every commit."""
+class StoreObserver(Protocol):
+    """Told of every commit, and of the value's size."""
 
     def committed(self, writers: int, seconds: float, *, ok: bool) -> None:
         """`writers` requests shared one commit that took `seconds`."""
+
+    def holds(self, size: int) -> None:
+        """The value was seen to have `size` bytes; 0 without one."""
 
 
 class Store:
@@ -53,7 +56,7 @@ class Store:
     """
 
     def __init__(
-        self, path: Path, *, limit: int, timeout: float, lock_wait: float, observer: CommitObserver
+        self, path: Path, *, limit: int, timeout: float, lock_wait: float, observer: StoreObserver
     ) -> None:
         self._volume = Volume(path, limit)
         self._timeout = timeout
@@ -107,14 +110,25 @@ class Store:
 
     async def _look(self, _: None, __: int) -> Value | None:
         try:
-            data = await self._in(self._reader, self._volume.read)
+            value = await self._in(self._reader, self._see)
         except VolumeUnavailableError as error:
             if self._fault is None:
                 self._found_fault(error, 0)
             raise
-        if data is None or self._last_seen is None or self._last_seen.data != data:
-            self._last_seen = None if data is None else await self._in(self._reader, lambda: _prepared(data))
-        return self._last_seen
+        self._last_seen = value
+        self._observer.holds(len(value.data) if value else 0)
+        return value
+
+    def _see(self) -> Value | None:
+        """The value on the disk. Bytes seen before keep their derived forms, made here: in the thread."""
+        data = self._volume.read()
+        if data is None:
+            return None
+        if self._last_seen is not None and self._last_seen.data == data:
+            return self._last_seen
+        value = Value(data)
+        _ = value.etag, value.text
+        return value
 
     async def _check(self, _: None, __: int) -> None:
         await self._looks.join(None)
@@ -192,10 +206,3 @@ class Store:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-def _prepared(data: bytes) -> Value:
-    """A value whose derived forms were computed here, in a thread."""
-    value = Value(data)
-    _ = value.etag, value.text
-    return value

@@ -1,0 +1,44 @@
+"""The OpenAPI document, held against a running server."""
+
+import json
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from kubia_pet.app import build
+from kubia_pet.settings import Settings
+from tests.pods import Pod
+
+DOCUMENT = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text())
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("accept", ["text/plain", "application/json"])
+def test_the_running_server_is_as_its_document_says(pod: Pod, tmp_path: Path, accept: str) -> None:
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{pod.url}/openapi.json"),
+            *("--checks", "all", "--max-examples", "25", "--seed", "7", "--generation-database", "none"),
+            *("-H", f"Accept: {accept}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Traceback" not in pod.log.read_text()
+
+
+async def test_the_document_has_every_route_of_the_server_and_no_other(tmp_path: Path) -> None:
+    app = build(Settings(data_dir=tmp_path), pod="kubia-0", service=None, port=8080)
+    served = {(route.method, resource.canonical) for resource in app.router.resources() for route in resource}
+    documented = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    # HEAD goes with every GET (RFC 9110 §9.1); the document names it where it is of use.
+    assert documented <= served
+    assert {each for each in served if each[0] != "HEAD"} == {
+        each for each in documented if each[0] != "HEAD"
+    }
