@@ -4,7 +4,7 @@ import http.client
 
 
 def ask(host: str, port: int, timeout: float) -> tuple[bool, str]:
-    """Whether `/healthz` answers 200, and a sentence; `timeout` is seconds, for connecting and for the answer."""
+    """Whether `/healthz` answers 200, and a sentence. `timeout`: seconds to connect, and to answer."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     where = f"The pod at {host} port {port}"
     try:
