@@ -97,7 +97,9 @@ class Settings:
     host: str | None = _setting(None, str, "Address to listen on. Unset: all, IPv4 and IPv6.")
     port: int = _setting(8080, _PORT, "Port to listen on.")
     data_dir: Path = _setting(
-        Path("/var/data"), click.Path(path_type=Path), "Directory of the volume that holds the value."
+        Path("/var/data"),
+        click.Path(path_type=Path, readable=False),
+        "Directory of the volume that holds the value.",
     )
     pod: str | None = _setting(None, str, "This pod's name. Unset: the host name.")
     service: str | None = _setting(
