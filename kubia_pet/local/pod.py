@@ -41,6 +41,7 @@ class LocalPod:
         while not self._ending:
             began = loop.time()
             self.process = await self._start()
+            log.info("%s is process %d", self.name, self.process.pid)
             watching = (asyncio.create_task(self._watch()), asyncio.create_task(self._relay(self.process)))
             status = await self.process.wait()
             for task in watching:

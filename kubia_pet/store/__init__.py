@@ -21,9 +21,9 @@ from kubia_pet.store.volume import Volume
 from kubia_pet.value import Value
 
 __all__ = [
-    "StoreObserver",
     "Store",
     "StoreError",
+    "StoreObserver",
     "ValueUnreadableError",
     "VolumeFullError",
     "VolumeUnavailableError",
