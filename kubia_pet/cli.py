@@ -71,7 +71,7 @@ def local(**given: Any) -> None:
     logs.configure("text", "info")
     try:
         _run(LocalStatefulSet(**given).run())
-    except PortTakenError as error:
+    except (PortTakenError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 

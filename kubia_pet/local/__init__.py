@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,6 @@ def _require_free(port: int) -> None:
         socket.create_server((HOST, port)).close()
     except OSError as error:
         raise PortTakenError(
-            f"Port {port} cannot be used ({error.strerror}): end what listens there, "
+            f"Port {port} cannot be used ({os.strerror(error.errno or 0)}): end what listens there, "
             "or choose others with --port and --nameserver-port."
         ) from error
