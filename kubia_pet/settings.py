@@ -1,5 +1,6 @@
 """Every setting of `kubia-pet serve`: one line here is an option, an environment variable and a default."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable
@@ -67,12 +68,22 @@ class Address(click.ParamType[tuple[str, int]]):
         """(address, port); the port is 53 where none is given."""
         if isinstance(value, tuple):
             return value
-        match = re.fullmatch(
-            r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)|([0-9A-Fa-f]*:[0-9A-Fa-f:]+))(?::(\d{1,5}))?", value
-        )
-        if not match or int(match[4] or 53) not in range(1, 65536):
+        host, port = _split(str(value))
+        try:
+            address = str(ipaddress.ip_address(host))
+        except ValueError:
+            address = ""
+        if not address or port not in range(1, 65536):
             self.fail(f"{value!r} is not ADDRESS:PORT, as in 10.96.0.10:53 or [::1]:5353.", param, ctx)
-        return match[1] or match[2] or match[3], int(match[4] or 53)
+        return address, port
+
+
+def _split(text: str) -> tuple[str, int]:
+    """Host and port, 53 where there is none."""
+    match = re.fullmatch(r"\[(.+)\](?::(\d{1,5}))?|([^:]+)(?::(\d{1,5}))?", text)
+    if not match:
+        return text, 53  # a bare IPv6 address
+    return match[1] or match[3], int(match[2] or match[4] or 53)
 
 
 def _scaled(value: Any, units: dict[str, float]) -> float | None:

@@ -1,0 +1,56 @@
+# Everything here makes its own virtual environment first; the second call starts at once.
+PYTHON ?= python3
+BIN := .venv/bin
+IMAGE ?= kubia-pet:dev
+
+.PHONY: help run test check torture image container e2e bench clean
+
+help: ## Show these lines
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+run: .venv/run ## Run three pods, their name server and the public port on this machine
+	@$(BIN)/kubia-pet local
+
+test: .venv/test ## Run all tests that need neither container engine nor cluster
+	$(BIN)/python -m pytest --cov --cov-report=term tests --ignore=tests/container --ignore=tests/e2e \
+	  --ignore=tests/durability --ignore=tests/hostile
+	$(BIN)/python -m pytest tests/durability tests/hostile
+
+check: .venv/check ## Check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+torture: .venv/test ## Run the long forms of the crash, fault and load tests
+	KUBIA_PET_TORTURE=1 $(BIN)/python -m pytest -s tests/durability tests/hostile
+
+image: ## Build the container image
+	docker build -t $(IMAGE) .
+
+container: .venv/test ## Test the container image; needs a Docker engine
+	$(BIN)/python -m pytest -s tests/container
+
+e2e: .venv/test ## Test on the cluster that KUBECONFIG names; needs the image on its nodes
+	@test -n "$$KUBECONFIG" || { echo "make e2e needs a cluster. With kind:"; \
+	  echo "  kind create cluster --kubeconfig kind.kubeconfig && export KUBECONFIG=\$$PWD/kind.kubeconfig"; \
+	  echo "  make image && kind load docker-image $(IMAGE)"; exit 1; }
+	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -s tests/e2e
+
+bench: .venv/bench ## Measure, against baselines from the same run
+	$(BIN)/python -m bench
+
+clean: ## Remove what these commands made, but for the pets' values
+	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+
+.venv/run: .venv/bin/pip pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[fast]'
+	@touch $@
+
+.venv/test .venv/check .venv/bench: .venv/run
+	$(BIN)/pip install --quiet --group $(@F)
+	@touch $@
