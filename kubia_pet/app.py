@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from kubia_pet.cluster import Cluster
+from kubia_pet.connections import Connections
 from kubia_pet.discovery import Discovery, Lookup
 from kubia_pet.edge import Edge
 from kubia_pet.handlers import Handlers
@@ -15,7 +16,7 @@ from kubia_pet.settings import Settings
 from kubia_pet.store import Store
 
 HANDLERS = web.AppKey("HANDLERS", Handlers)
-EDGE = web.AppKey("EDGE", Edge)
+CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
 
 
 def build(settings: Settings, *, pod: str, service: str | None, port: int) -> web.Application:
@@ -35,11 +36,10 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     handlers = Handlers(
         pod, store, cluster, metrics, max_value=settings.max_value, body_timeout=settings.body_timeout
     )
-    edge = Edge(
-        handlers, metrics, max_requests=settings.max_connections, client_timeout=settings.client_timeout
-    )
+    connections = Connections()
+    edge = Edge(handlers, metrics, connections, max_requests=settings.max_connections)
     app = web.Application(middlewares=[edge.handle])
-    app[HANDLERS], app[EDGE] = handlers, edge
+    app[HANDLERS], app[CONNECTIONS] = handlers, connections
     app.add_routes(handlers.routes())
     app.cleanup_ctx.extend(_held(part) for part in (store, cluster) if part is not None)
     return app

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
 
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp import HttpVersion10, HttpVersion11, web
 
+from kubia_pet.connections import NOT_HTTP, Connections
 from kubia_pet.handlers import LARGE, Handlers
 from kubia_pet.metrics import Metrics
 from kubia_pet.problem import ProblemError
@@ -20,23 +20,20 @@ METHODS = {*SAFE, "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 # Answered even when all other requests are too many: probes, and what peers ask.
 ESSENTIAL = {"/healthz", "/readyz", "/metrics", "/data"}
 _RETRY = {"Retry-After": "1"}
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")  # RFC 9110 §4.2.1 and RFC 3986 §3.2
 ANSWERS = 64 * 2**20  # bytes of large answers that clients may be taking at the same time
 
 
 class Edge:
-    """The application's one middleware: admits requests, translates errors, sends answers, counts.
-
-    `in_progress` is the connections whose request is being handled now.
-    """
+    """The application's one middleware: admits requests, translates errors, sends answers, counts."""
 
     def __init__(
-        self, handlers: Handlers, metrics: Metrics, *, max_requests: int, client_timeout: float
+        self, handlers: Handlers, metrics: Metrics, connections: Connections, *, max_requests: int
     ) -> None:
-        self.in_progress: set[RequestHandler] = set()
         self._handlers = handlers
         self._metrics = metrics
+        self._connections = connections
         self._max_requests = max_requests
-        self._client_timeout = client_timeout
         self._room = ANSWERS
 
     @web.middleware
@@ -44,8 +41,7 @@ class Edge:
         """Answers the request; every error becomes a response here and nowhere else."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        connection = request.protocol
-        self.in_progress.add(connection)
+        self._connections.begin(request.protocol)
         try:
             try:
                 self._admit(request)
@@ -61,30 +57,27 @@ class Edge:
             ):
                 response = await self._sent(request, response, len(response.body))
         finally:
-            self.in_progress.discard(connection)
+            self._connections.end(request.protocol)
         self._count(request, response, loop.time() - began)
         return response
 
     def _admit(self, request: web.Request) -> None:
-        if len(self.in_progress) > self._max_requests and request.path not in ESSENTIAL:
+        if len(self._connections.busy) > self._max_requests and request.path not in ESSENTIAL:
             raise ProblemError(503, "Too many requests at once: try again.", headers=_RETRY, close=True)
+        _refuse_bad_framing(request)
         if request.method not in SAFE:
             _refuse_cross_site(request)
 
     async def _sent(self, request: web.Request, response: web.Response, size: int) -> web.Response:
-        """The large response, sent within the deadline; only so many bytes wait for slow clients."""
+        """The large response, sent; only so many bytes wait for slow clients."""
         if size > self._room:
             return ProblemError(
                 503, "Too many large answers at once: try again.", headers=_RETRY, close=True
             ).response(request)
         self._room -= size
         try:
-            async with asyncio.timeout(self._client_timeout):
-                await response.prepare(request)
-                await response.write_eof()
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
+            await response.prepare(request)
+            await response.write_eof()
         except ConnectionError:
             pass  # the client is gone: nobody is left to tell
         finally:
@@ -96,15 +89,28 @@ class Edge:
         route = resource.canonical if resource is not None else "none"
         method = request.method if request.method in METHODS else "other"
         self._metrics.answered(route, method, response.status, seconds)
-        log.debug("%s %s %d %.1f ms", request.method, request.path, response.status, seconds * 1000)
+        log.debug("%s %s %d %.1f ms", request.method, request.raw_path, response.status, seconds * 1000)
+
+
+def _refuse_bad_framing(request: web.Request) -> None:
+    """What aiohttp's parser lets in though RFC 9112 does not, and two parties might read in two ways."""
+    coding = request.headers.get("Transfer-Encoding", "chunked")
+    if (
+        request.version not in (HttpVersion10, HttpVersion11)
+        or coding.lower() != "chunked"
+        or (request.version == HttpVersion10 and "Transfer-Encoding" in request.headers)
+        or not _HOST.fullmatch(request.headers.get("Host", ""))
+    ):
+        raise ProblemError(400, NOT_HTTP, close=True)
 
 
 def _refuse_cross_site(request: web.Request) -> None:
     """Keeps a web page elsewhere from changing a value by its visitor's browser (Fetch Metadata)."""
     origin = request.headers.get("Origin")
-    if request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site" or (
-        origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
-    ):
+    own = (f"http://{request.host}".lower(), f"https://{request.host}".lower())
+    if (origin is not None and origin.lower() not in own) or request.headers.get(
+        "Sec-Fetch-Site", ""
+    ).lower() == "cross-site":
         raise ProblemError(403, "A page of another site may not change this pod's value.")
 
 
@@ -124,5 +130,5 @@ def _problem_of(error: Exception, request: web.Request) -> ProblemError:
         case web.HTTPException():
             return ProblemError(error.status, f"{error.reason}.")
         case _:
-            log.error("Failed to answer %s %s", request.method, request.path, exc_info=error)
+            log.error("Failed to answer %s %s", request.method, request.raw_path, exc_info=error)
             return ProblemError(500, "The server failed to answer; its log says why.", close=True)

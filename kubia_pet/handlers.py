@@ -54,8 +54,8 @@ class Handlers:
         """What the program answers."""
         return [
             web.get("/", self.overview),
-            web.post("/", self.write),
-            web.put("/", self.write),
+            web.post("/", self.write, expect_handler=_expect_nothing),
+            web.put("/", self.write, expect_handler=_expect_nothing),
             web.delete("/", self.remove),
             web.get("/data", self.data),
             web.get("/peers", self.peers),
@@ -206,6 +206,10 @@ class Handlers:
                 400, "The value broke off or is not framed as HTTP says.", close=True
             ) from error
         return b"".join(pieces)
+
+
+async def _expect_nothing(_: web.Request) -> None:
+    """Leaves "100 Continue" to the handler: a body that it refuses is not asked for."""
 
 
 def _matches(wanted: tuple[ETag, ...] | None, value: Value) -> bool:
