@@ -4,9 +4,9 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -40,6 +40,12 @@ class Size(click.ParamType[int]):
             )
         return int(number)
 
+    @staticmethod
+    def shown(size: int) -> str:
+        """As a person would write it."""
+        unit, factor = next(each for each in (("MiB", 2**20), ("KiB", 2**10), ("", 1)) if size % each[1] == 0)
+        return f"{size // factor}{unit}"
+
 
 class Duration(click.ParamType[float]):
     """A time: 500ms, 2s, 1m, or seconds without a unit."""
@@ -55,6 +61,11 @@ class Duration(click.ParamType[float]):
         if number is None or (number == 0 and not self._zero):
             self.fail(f"{value!r} is not a time: write seconds or a unit, as in 2, 500ms or 1m.", param, ctx)
         return number
+
+    @staticmethod
+    def shown(seconds: float) -> str:
+        """As a person would write it."""
+        return f"{seconds:g}s" if seconds >= 1 or not seconds else f"{seconds * 1000:g}ms"
 
 
 class Address(click.ParamType[tuple[str, int]]):
@@ -161,6 +172,14 @@ class _Option(click.Option):
         return value
 
 
+def default_shown(setting: Field[Any]) -> str | bool:
+    """The default as a person would write it; False where there is none."""
+    kind, default = setting.metadata["type"], cast("Any", setting.default)
+    if default is None:
+        return False
+    return kind.shown(default) if isinstance(kind, Size | Duration) else str(default)
+
+
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a click command one option for each setting."""
     for each in reversed(fields(Settings)):
@@ -171,7 +190,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
             default=each.default,
             envvar=f"{ENV_PREFIX}_{each.name.upper()}",
             show_envvar=True,
-            show_default=each.default is not None,
-            help=each.metadata["help"],
+            show_default=False,
+            help=each.metadata["help"] + (f" Default: {default_shown(each)}." if default_shown(each) else ""),
         )(command)
     return command

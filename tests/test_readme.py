@@ -1,0 +1,89 @@
+"""The README, held against the code."""
+
+import re
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from kubia_pet.app import build
+from kubia_pet.metrics import Metrics
+from kubia_pet.settings import ENV_PREFIX, Settings, default_shown
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without their backticks."""
+    section = re.split(r"\n#+ ", README.partition(f" {heading}\n")[2])[0]
+    rows = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    assert rows, f"no table under {heading}"
+    return [[cell.strip().strip("`") for cell in row.split("|")[1:-1]] for row in rows[0].splitlines()[2:]]
+
+
+def test_each_setting_has_its_line_with_option_variable_default_and_meaning() -> None:
+    assert table("Settings") == [
+        [
+            f"--{each.name.replace('_', '-')}",
+            f"{ENV_PREFIX}_{each.name.upper()}",
+            default_shown(each) or "",
+            each.metadata["help"],
+        ]
+        for each in fields(Settings)
+    ]
+
+
+async def test_each_route_has_its_line_and_no_other(tmp_path: Path) -> None:
+    app = build(Settings(data_dir=tmp_path), pod="kubia-0", service=None, port=8080)
+    served = {(resource.canonical, route.method) for resource in app.router.resources() for route in resource}
+    documented = {(path, method) for path, methods, _ in table("HTTP API") for method in methods.split(", ")}
+    assert documented == {each for each in served if each[1] != "HEAD"}
+
+
+def test_each_metric_has_its_line_and_no_other() -> None:
+    exposed = {
+        name.removesuffix("_created")
+        for name in re.findall(r"^# TYPE (\S+)", Metrics().render().decode(), re.MULTILINE)
+        if not name.endswith("_created")
+    }
+    assert {row[0] for row in table("Metrics")} == exposed
+
+
+def test_each_error_code_of_a_peer_has_its_line_and_no_other() -> None:
+    source = (ROOT / "kubia_pet" / "cluster.py").read_text()
+    raised = set(re.findall(r'_PeerError\(\s*"([a-z-]+)"', source)) | {"refused", "unreachable"}
+    section = README.partition("| Code | The peer |\n")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([a-z-]+)`", section)) == raised
+
+
+def test_each_make_command_exists_and_has_its_line() -> None:
+    targets = set(re.findall(r"^([a-z0-9]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {f"make {each}" for each in targets - {"help", "clean"}} == {
+        row[0] for row in table("Development")
+    }
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_each_link_to_a_file_leads_somewhere(document: str) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text()):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_modules_depend_on_each_other_as_the_readme_says() -> None:
+    imports = subprocess.run(
+        ["grep", "-rnE", r"^\s*(import|from) (dns|aiohttp)\b", ROOT / "kubia_pet", "--include=*.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    package = str(ROOT / "kubia_pet")
+    users = {
+        (line.split(":")[0].removeprefix(f"{package}/"), line.split(":")[2].split()[1].partition(".")[0])
+        for line in imports.splitlines()
+    }
+    assert all(path.startswith("discovery/") for path, module in users if module == "dns")
+    assert not [
+        path for path, module in users if module == "aiohttp" and path.startswith(("store/", "discovery/"))
+    ]
