@@ -1,0 +1,51 @@
+"""A process of its own with a name server and many peers, so that a test's event loop has only its own work.
+
+`python -m tests.hostile.peers.crowd NUMBER good|bad [additional]` prints both ports and serves until its
+standard input ends. Bad peers close each connection without an answer. One socket serves all peers.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dns.message
+
+from tests.bad_peers import answers, closes_at_once, peer
+from tests.dns_server import SERVICE, NameServer, Zone, canned
+
+VALUE = b"Hey there! This greeting is of some length, so that a line looks like a line."
+
+
+async def serve(number: int, *, good: bool, additional: bool) -> None:
+    """Serves until the standard input ends."""
+    behaviour = answers(VALUE, Content_Type="text/plain; charset=utf-8") if good else closes_at_once
+    async with peer(behaviour) as port:
+        zone = Zone(additional=additional)
+        for ordinal in range(number):
+            zone.add(f"kubia-{ordinal}", port)
+        script = zone.__call__
+        if additional:
+            query = dns.message.make_query(f"_http._tcp.{SERVICE}", "SRV", use_edns=True)
+            script = canned(zone(query, "tcp"))
+            # Over UDP only what says that TCP is needed.
+        with NameServer(lambda query, via: zone(query, via) if via == "udp" else script(query, via)) as names:
+            print(port, names.address[1], flush=True)
+            await asyncio.to_thread(sys.stdin.read)
+
+
+@contextmanager
+def crowd(number: int, *, good: bool = True, additional: bool = True) -> Iterator[tuple[int, int]]:
+    """The peers' port and the name server's."""
+    command = [sys.executable, "-m", "tests.hostile.peers.crowd", str(number), "good" if good else "bad"]
+    command += ["additional"] * additional
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port, names = process.stdout.readline().split()
+        yield int(port), int(names)
+        process.communicate("")
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), good=sys.argv[2] == "good", additional="additional" in sys.argv))

@@ -1,0 +1,34 @@
+"""How long the event loop is held: the longest time in which nothing else could have run."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+
+class Hold:
+    """`longest`, in seconds, so far."""
+
+    longest = 0.0
+
+
+@contextlib.asynccontextmanager
+async def watched_loop() -> AsyncIterator[Hold]:
+    """Watches while the block runs."""
+    hold = Hold()
+
+    async def watch() -> None:
+        before = time.perf_counter()
+        while True:
+            await asyncio.sleep(0.001)
+            now = time.perf_counter()
+            hold.longest = max(hold.longest, now - before - 0.001)
+            before = now
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    try:
+        yield hold
+        await asyncio.sleep(0.002)
+    finally:
+        watching.cancel()
