@@ -79,8 +79,7 @@ class Store:
         try:
             await self._in(self._writer, lambda: self._volume.open(self._lock_wait))
         except VolumeUnusableError:
-            self._stop_threads()
-            self._volume.close()
+            await self._leave()
             raise
         except StoreError as error:
             self._found_fault(error, 0)
@@ -89,8 +88,7 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         if self._mending is not None:
             self._mending.cancel()
-        self._stop_threads()
-        self._volume.close()
+        await self._leave()
 
     async def read(self) -> Value | None:
         """The value, None where there is none. Raises StoreError."""
@@ -199,7 +197,10 @@ class Store:
     async def _in(self, thread: ThreadPoolExecutor, job: Callable[[], T]) -> T:
         return await wrap(job)(executor=thread)
 
-    def _stop_threads(self) -> None:
+    async def _leave(self) -> None:
+        # Behind a commit that still hangs: whoever has the lock next must not find it writing.
+        closed = asyncio.ensure_future(self._in(self._writer, self._volume.close))
+        await asyncio.wait((closed,), timeout=self._timeout)
         for thread in (self._reader, self._writer):
             thread.shutdown(wait=False, cancel_futures=True)  # one may hang with its volume
 

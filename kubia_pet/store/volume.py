@@ -26,6 +26,8 @@ FILE = "kubia.txt"
 TEMPORARY = ".kubia.txt.tmp"  # one name is enough: the lock leaves a volume one writer
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+# How opening something that is no file of ours fails: a link, a socket, a device, another user's file.
+_NOT_OURS = {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EOPNOTSUPP, errno.EACCES, errno.EPERM}
 
 
 class Volume:
@@ -41,9 +43,10 @@ class Volume:
         self.path = path
         self._limit = limit
         self._directory = -1
-        # Held from a rename until the directory is fsynced, and while the file is read.
-        self._publishing = threading.Lock()
-        self._unconfirmed = False  # a rename or an unlink whose fsync failed: either value may survive
+        self._mounted = False
+        # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
+        self._publishing = threading.RLock()
+        self._unconfirmed = False  # a rename or an unlink that is not fsynced: either value may survive
 
     def open(self, wait: float) -> None:
         """Locks the directory, waiting up to `wait` seconds, and makes durable what it holds.
@@ -52,6 +55,7 @@ class Volume:
         another StoreError where it has a fault that may pass.
         """
         try:
+            self._mounted = self.path.is_mount()
             self._directory = self._lock(time.monotonic() + wait)
             self._recover()
             self._try_writing(0)
@@ -71,11 +75,11 @@ class Volume:
             try:
                 return self._read()
             except OSError as error:
-                if error.errno == errno.EIO:
-                    raise _translated(error, f"The value on {self.path} cannot be read") from error
-                raise ValueUnreadableError(
-                    f"{self.path / FILE} cannot be read ({_reason(error)}): remove it, or POST a new value."
-                ) from error
+                if error.errno in _NOT_OURS:
+                    raise ValueUnreadableError(
+                        f"{self.path / FILE} cannot be read ({_reason(error)}): remove it, or POST a new one."
+                    ) from error
+                raise _translated(error, f"The value on {self.path} cannot be read") from error
 
     def replace(self, data: bytes) -> None:
         """Makes `data` the value, durably. On an error before the rename the old value stands."""
@@ -97,14 +101,15 @@ class Volume:
         self._publish(lambda: _unlink(FILE, self._directory))
 
     def mend(self, size: int) -> None:
-        """Raises as long as `size` bytes cannot be written; afterwards what is read is durable again.
+        """Raises as long as it cannot read, or write `size` bytes; afterwards what is read is durable again.
 
-        Takes a directory that was mounted anew at the same path for its own.
+        Takes a directory that was made or mounted anew at the same path for its own.
         """
         try:
             if not self._is_own_directory():
                 self._reopen()
-            if self._unconfirmed and (data := self._read()) is not None:
+            data = self._read()
+            if self._unconfirmed and data is not None:
                 self.replace(data)
             self._try_writing(size)
             self._unconfirmed = False
@@ -113,14 +118,20 @@ class Volume:
 
     def require_writable(self) -> None:
         """Raises VolumeUnavailableError where the file system is mounted read-only."""
-        if os.fstatvfs(self._directory).f_flag & os.ST_RDONLY:
+        with self._publishing:
+            try:
+                flags = os.fstatvfs(self._directory).f_flag
+            except OSError as error:
+                raise _translated(error, f"The volume {self.path} has a fault") from error
+        if flags & os.ST_RDONLY:
             raise VolumeUnavailableError(f"The volume {self.path} is read-only.")
 
     def close(self) -> None:
         """Gives the lock back."""
-        if self._directory >= 0:
-            os.close(self._directory)
-            self._directory = -1
+        with self._publishing:
+            if self._directory >= 0:
+                os.close(self._directory)
+                self._directory = -1
 
     def _lock(self, deadline: float) -> int:
         try:
@@ -144,6 +155,8 @@ class Volume:
         return directory
 
     def _reopen(self) -> None:
+        if self._mounted and not self.path.is_mount():  # what lies under a mount point is not the volume
+            raise VolumeUnavailableError(f"Nothing is mounted on {self.path}.")
         directory = self._lock(deadline=0)
         with self._publishing:
             self.close()
@@ -152,6 +165,7 @@ class Volume:
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
+        self._unconfirmed = True
         _unlink(TEMPORARY, self._directory)
         try:
             file = self._open_value()
@@ -163,6 +177,7 @@ class Volume:
             finally:
                 os.close(file)
         _sync(self._directory)
+        self._unconfirmed = False
 
     def _is_own_directory(self) -> bool:
         try:
