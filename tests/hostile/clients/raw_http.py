@@ -1,0 +1,66 @@
+"""HTTP as bytes on a socket, for what no client library would send."""
+
+import asyncio
+import re
+from urllib.parse import urlsplit
+
+_STATUS_LINE = re.compile(rb"HTTP/\d\.\d (\d{3}) [ -~]*\r\n")
+
+
+def address_of(url: str) -> tuple[str, int]:
+    """The host and the port of a pod's URL."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    return parts.hostname, parts.port
+
+
+def request(method: str, path: str, *lines: str, body: bytes = b"", host: str = "pet") -> bytes:
+    """A request, with a Content-Length only where `lines` has one; its connection is closed afterwards."""
+    head = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *lines]
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
+
+
+async def exchange(url: str, *pieces: bytes, pause: float = 0.0) -> bytes:
+    """Sends `pieces`, `pause` seconds apart; all that the server said until it closed the connection."""
+    reader, writer = await asyncio.open_connection(*address_of(url))
+    answer = bytearray()
+    try:
+        for number, piece in enumerate(pieces):
+            if number and pause:
+                await asyncio.sleep(pause)
+            writer.write(piece)
+            await writer.drain()
+        while some := await reader.read(1 << 16):
+            answer += some
+    except ConnectionError:
+        pass  # closed as well, and less kindly
+    finally:
+        writer.transport.abort()
+    return bytes(answer)
+
+
+def statuses(answer: bytes) -> list[int]:
+    """The status of each response in the answer."""
+    return [int(each[1]) for each in _STATUS_LINE.finditer(answer)]
+
+
+def header_of(answer: bytes, name: str) -> str | None:
+    """A field of the last response's header."""
+    head, _ = _last(answer)
+    for line in head.decode("latin-1").split("\r\n"):
+        key, _, value = line.partition(":")
+        if key.lower() == name.lower():
+            return value.strip()
+    return None
+
+
+def body_of(answer: bytes) -> bytes:
+    """The last response's body."""
+    return _last(answer)[1]
+
+
+def _last(answer: bytes) -> tuple[bytes, bytes]:
+    *_, last = _STATUS_LINE.finditer(answer)
+    head, _, body = answer[last.end() :].partition(b"\r\n\r\n")
+    return head, body

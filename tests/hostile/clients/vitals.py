@@ -1,0 +1,55 @@
+"""What a process holds, seen from outside."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+reads_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+def sockets(pid: int) -> int:
+    """Open sockets."""
+    return sum(each.startswith("socket:") for each in _files(pid))
+
+
+def files(pid: int) -> int:
+    """Open file descriptors of all kinds."""
+    return len(_files(pid))
+
+
+def threads(pid: int) -> int:
+    """Threads."""
+    return _status(pid, "Threads")
+
+
+def memory(pid: int) -> int:
+    """Resident bytes now."""
+    return _status(pid, "VmRSS") * 1024
+
+
+def peak_memory(pid: int) -> int:
+    """Most bytes that were resident since `forget_peak`."""
+    return _status(pid, "VmHWM") * 1024
+
+
+def forget_peak(pid: int) -> None:
+    """Lets the peak begin anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _files(pid: int) -> list[str]:
+    found = []
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.append(str(each.readlink()))
+        except FileNotFoundError:
+            continue  # closed meanwhile
+    return found
+
+
+def _status(pid: int, field: str) -> int:
+    found = re.search(rf"^{field}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1])
