@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from kubia_pet.discovery.lookup import Lookup, LookupFailedError, service_of
+from kubia_pet.discovery.lookup import Lookup, LookupFailedError, no_answer_within, service_of
 from kubia_pet.discovery.peers import Finding, Peer, peers_in
 from kubia_pet.next_run import NextRun
 
@@ -27,7 +28,7 @@ class DiscoveryObserver(Protocol):
 class Discovered:
     """The peers as of `taken_at`, and what there is to say about them.
 
-    `taken_at` is the event loop's time, in seconds, of the last good answer; None where there was none yet.
+    `taken_at` is the monotonic time, in seconds, of the last good answer; None where there was none yet.
     """
 
     service: str
@@ -38,7 +39,7 @@ class Discovered:
 
     def age(self) -> float | None:
         """Seconds since the name server gave this answer."""
-        return None if self.taken_at is None else asyncio.get_running_loop().time() - self.taken_at
+        return None if self.taken_at is None else time.monotonic() - self.taken_at
 
 
 class Discovery:
@@ -65,7 +66,7 @@ class Discovery:
 
     async def discover(self) -> Discovered:
         """The peers, in the order of their ordinals. Never raises: a failure is part of the answer."""
-        if self._last is not None and asyncio.get_running_loop().time() < self._good_until:
+        if self._last is not None and time.monotonic() < self._good_until:
             return self._last
         return await self._lookups.join(None)
 
@@ -75,15 +76,24 @@ class Discovery:
 
     async def _look_up(self, _: None, __: int) -> Discovered:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = time.monotonic()
         try:
-            discovered, ttl = await loop.run_in_executor(self._thread, self._answer, began)
+            # The look-up keeps to its deadline but where it is flooded: this one holds whatever comes.
+            async with asyncio.timeout(self._lookup.timeout):
+                discovered, ttl = await loop.run_in_executor(self._thread, self._answer, began)
         except LookupFailedError as error:
-            discovered, ttl = self._without_answer(Finding("dns-failed", str(error)), began), self._max_age
-        self._observer.looked_up(loop.time() - began, ok=discovered.failure is None)
+            discovered, ttl = self._without_answer(str(error), began), self._max_age
+        except TimeoutError:
+            sentence = no_answer_within(self._lookup.timeout)
+            discovered, ttl = self._without_answer(sentence, began), self._max_age
+        except Exception:
+            log.exception("Failed to read the DNS answer for %s", self._lookup.service)
+            sentence = "DNS gave an answer that this pod failed to read; its log says why."
+            discovered, ttl = self._without_answer(sentence, began), self._max_age
+        self._observer.looked_up(time.monotonic() - began, ok=discovered.failure is None)
         self._say(discovered)
         self._last = discovered
-        self._good_until = loop.time() + min(ttl, self._max_age)
+        self._good_until = time.monotonic() + min(ttl, self._max_age)
         return discovered
 
     def _answer(self, now: float) -> tuple[Discovered, float]:
@@ -91,7 +101,8 @@ class Discovery:
         peers, findings = peers_in(records, service=service, pod=self._pod, port=self._port)
         return Discovered(service, tuple(peers), tuple(findings), now), ttl
 
-    def _without_answer(self, failure: Finding, now: float) -> Discovered:
+    def _without_answer(self, sentence: str, now: float) -> Discovered:
+        failure = Finding("dns-failed", sentence)
         last = self._last
         if last is not None and last.taken_at is not None and now - last.taken_at <= KEPT_FOR:
             return replace(last, failure=failure)

@@ -3,11 +3,13 @@
 import re
 import socket
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import dns.exception
-import dns.flags
 import dns.name
+import dns.rdataclass
 import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.IN.SRV import SRV
@@ -23,20 +25,30 @@ class LookupFailedError(Exception):
 
 
 class Lookup:
-    """SRV look-ups of one service at one name server, or at those of resolv.conf."""
+    """SRV look-ups of one service at one name server, or at those of resolv.conf.
 
-    def __init__(self, service: str, *, nameserver: tuple[str, int] | None, timeout: float) -> None:
+    `timeout`, in seconds, is for one run with all that it asks.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        nameserver: tuple[str, int] | None,
+        timeout: float,
+        resolv_conf: str = "/etc/resolv.conf",
+    ) -> None:
         self.service = service
-        self._timeout = timeout
-        if nameserver is None:
-            self._resolver = dns.resolver.Resolver()
-        else:
-            self._resolver = dns.resolver.Resolver(configure=False)
+        self.timeout = timeout
+        self._resolver = dns.resolver.Resolver(configure=False)
+        with suppress(dns.resolver.NoResolverConfiguration):  # each look-up says so
+            self._resolver.read_resolv_conf(resolv_conf)
+        if nameserver is not None:
             self._resolver.nameservers = [nameserver[0]]
             self._resolver.port = nameserver[1]
         # One datagram of a size that passes everywhere (DNS flag day 2020), more over TCP.
         self._resolver.use_edns(0, 0, 1232)
-        self._resolver.timeout = timeout / 3  # a lost datagram leaves time for two more
+        self._resolver.timeout = timeout / 3  # a lost datagram leaves time for one more
 
     def run(self) -> tuple[str, list[Record], float]:
         """The service's full name, its records, and the seconds (TTL) they are good for.
@@ -45,40 +57,48 @@ class Lookup:
         http, and where there is none for the bare name, which CoreDNS answers with every port. No such
         name, or no record, is an answer: nobody (yet). Raises LookupFailedError.
         """
-        deadline = time.monotonic() + self._timeout
+        # The rest is for parsing, and for the pause of up to 0.2 s that dnspython makes before it gives up.
+        deadline = time.monotonic() + 0.75 * self.timeout
         named = self._ask(f"_http._tcp.{self.service}", dns.rdatatype.SRV, deadline)
         answer = named if named is not None else self._ask(self.service, dns.rdatatype.SRV, deadline)
         if answer is None:
             return self.service.rstrip("."), [], float("inf")
-        service = _text(answer.qname if named is None else dns.name.Name(answer.qname.labels[2:]))
-        return service, self._records(answer, deadline), answer.rrset.ttl  # type: ignore[union-attr]
+        chain = answer.chaining_result  # the service's own name, where an alias (CNAME) was asked for
+        labels = chain.canonical_name.canonicalize().labels
+        service = dns.name.Name(labels[2:] if labels[:2] == (b"_http", b"_tcp") else labels)
+        return _text(service), self._records(answer, deadline), chain.minimum_ttl
 
     def _ask(
         self, name: str | dns.name.Name, kind: dns.rdatatype.RdataType, deadline: float
     ) -> dns.resolver.Answer | None:
         """The answer; None where the name or the record does not exist."""
         left = deadline - time.monotonic()
+        if left <= 0:
+            raise LookupFailedError(no_answer_within(self.timeout))
         try:
-            answer = self._resolver.resolve(
-                name, kind, raise_on_no_answer=False, lifetime=max(left, 0.0), search=True
-            )
+            answer = self._resolver.resolve(name, kind, raise_on_no_answer=False, lifetime=left, search=True)
         except dns.resolver.NXDOMAIN:
             return None
         except dns.exception.Timeout as error:
-            raise LookupFailedError(f"DNS gave no answer within {self._timeout:g} s.") from error
+            raise LookupFailedError(no_answer_within(self.timeout)) from error
         except dns.resolver.NoNameservers as error:
-            raise LookupFailedError(f"DNS failed: {_outcome(error)}.") from error
-        except (dns.exception.DNSException, OSError) as error:
-            raise LookupFailedError(f"DNS failed: {error}.") from error
+            # What the last server asked said; the tuples are (server, tcp, port, error, response).
+            errors = [each[3] for each in error.kwargs.get("errors") or ()]
+            raise LookupFailedError(f"DNS failed: {_reason(errors)}.") from error
+        except Exception as error:
+            # A stranger's bytes were read: ValueError, struct.error, EOFError and more came out of that.
+            raise LookupFailedError(f"DNS failed: {_reason([error])}.") from error
         return answer if answer.rrset is not None else None
 
     def _records(self, answer: dns.resolver.Answer, deadline: float) -> list[Record]:
         known: dict[dns.name.Name, list[str]] = {}
         for rrset in answer.response.additional:
-            if rrset.rdtype in _ADDRESS_TYPES:
+            if rrset.rdclass == dns.rdataclass.IN and rrset.rdtype in _ADDRESS_TYPES:
                 known.setdefault(rrset.name, []).extend(rdata.address for rdata in rrset)
         found = [
-            (rdata.target, rdata.port) for rdata in list(answer)[: 2 * MOST_PEERS] if isinstance(rdata, SRV)
+            (rdata.target, rdata.port)
+            for rdata in list(answer)[: 2 * MOST_PEERS]
+            if isinstance(rdata, SRV) and rdata.target != dns.name.root  # RFC 2782: the root means nobody
         ]
         missing = {target for target, _ in found if target not in known}
         if missing:
@@ -90,14 +110,11 @@ class Lookup:
 
     def _addresses(self, name: dns.name.Name, deadline: float) -> list[str]:
         """A target's addresses; none where they cannot be found, which costs this peer alone."""
-        addresses = []
         for kind in _ADDRESS_TYPES:
-            try:
-                answer = self._ask(name, kind, deadline)
-            except LookupFailedError:
-                continue
-            addresses += [rdata.address for rdata in answer or ()]
-        return addresses
+            with suppress(LookupFailedError):
+                if answer := self._ask(name, kind, deadline):
+                    return [rdata.address for rdata in answer]
+        return []
 
 
 def service_of(pod: str) -> str | None:
@@ -118,8 +135,19 @@ def _text(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True)
 
 
-def _outcome(error: dns.resolver.NoNameservers) -> str:
-    """What the last server asked said, for example SERVFAIL."""
-    errors = error.kwargs.get("errors") or [()]
-    reason = errors[-1][3] if len(errors[-1]) > 3 else error  # noqa: PLR2004 - (nameserver, tcp, port, error, response)
-    return str(reason).rstrip(".")
+def no_answer_within(seconds: float) -> str:
+    """The sentence for a time-out."""
+    return f"DNS gave no answer within {seconds:g} s."
+
+
+def _reason(errors: Sequence[Exception | str]) -> str:
+    """In words of ours, or of the system: an exception's text may hold what a stranger sent."""
+    match errors:
+        case []:
+            return "no name server is known"
+        case [*_, str() as response_code]:
+            return response_code
+        case [*_, OSError() as error]:
+            return error.strerror or "the connection failed"
+        case _:
+            return f"the answer makes no sense ({type(errors[-1]).__name__})"

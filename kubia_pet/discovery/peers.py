@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 MOST_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
 
@@ -71,15 +72,20 @@ def peers_in(
         )
     own = by_target.pop(own_name, None)
     own_port = own.port if own else None
-    peers = [Peer(own_name, is_self=True, endpoints=())]
-    peers += (
+    others = [
         Peer(name, is_self=False, endpoints=_endpoints(record, own_port=own_port, listening_on=port))
         for name, record in by_target.items()
-    )
-    peers.sort(key=lambda peer: (peer.ordinal is None, peer.ordinal, peer.name))
-    if len(peers) > MOST_PEERS:
-        findings.append(Finding("too-many", f"{service} has {len(peers)} pods, only {MOST_PEERS} are asked."))
-    return peers[:MOST_PEERS], findings
+    ]
+    others.sort(key=_rank)
+    if len(others) >= MOST_PEERS:
+        number = len(others) + 1
+        findings.append(Finding("too-many", f"{service} has {number} pods, only {MOST_PEERS} are asked."))
+    own_self = Peer(own_name, is_self=True, endpoints=())
+    return sorted([own_self, *others[: MOST_PEERS - 1]], key=_rank), findings
+
+
+def _rank(peer: Peer) -> tuple[bool, int | None, str]:
+    return peer.ordinal is None, peer.ordinal, peer.name
 
 
 def _endpoints(record: Record, *, own_port: int | None, listening_on: int) -> tuple[tuple[str, int], ...]:
@@ -89,7 +95,8 @@ def _endpoints(record: Record, *, own_port: int | None, listening_on: int) -> tu
     records say 80, or 0 from an old kube-dns. All pods of a set run one template and one service speaks
     of them all, so this pod's own record is the test: where it names the port this pod listens on, every
     record is taken at its word; where it names another, all pods are asked on this pod's port. As long as
-    this pod is not in the answer, because it is not ready, the record's port is tried first, then its own.
+    this pod is not in the answer, because it is not ready, the record's port is tried first, then its own;
+    but not on a loopback address, where that would be this pod itself.
     """
     if own_port == listening_on:
         ports: tuple[int, ...] = (record.port,)
@@ -97,7 +104,13 @@ def _endpoints(record: Record, *, own_port: int | None, listening_on: int) -> tu
         ports = (listening_on,)
     else:
         ports = (record.port, listening_on)
-    return tuple((address, port) for port in dict.fromkeys(ports) if port for address in record.addresses)
+    pairs = ((address, port) for port in ports if port for address in record.addresses)
+    guessed = own_port is None and record.port != listening_on
+    return tuple(
+        (address, port)
+        for address, port in dict.fromkeys(pairs)
+        if not (guessed and port == listening_on and ip_address(address).is_loopback)
+    )
 
 
 def _hostname(name: str) -> str:
