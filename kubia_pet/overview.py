@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubia_pet.cluster import Answer, Gathered
-from kubia_pet.value import NO_VALUE, Value
+from kubia_pet.discovery import Finding
+from kubia_pet.value import NO_VALUE, Value, utf8
 
 # What could end or rewrite a line: control characters, line and paragraph separators, invisible and
 # bidirectional formatting (Unicode's Cc, Zl, Zp and Cf but for the joiners that words and emoji need).
@@ -16,6 +17,9 @@ _UNSAFE = re.compile(
     "\U000e0000-\U000e007f]"
 )
 _SLICE = 1 << 16  # characters escaped in one call, so that a thread lets others run in between
+# Bytes of an answer after which no further value is shown: escaped, one is up to six times as long as it is.
+SHOWN = 32 * 2**20
+_LEFT_OUT = Finding("too-much", f"left out: the answer is over {SHOWN} bytes without it")
 
 
 @dataclass(frozen=True)
@@ -35,62 +39,100 @@ class Overview:
 
     def as_text(self) -> bytes:
         """The lines that the book's readers know. Each peer is one line, whatever its value holds."""
-        return "".join(f"{line}\n" for line in self._lines()).encode()
+        output = _Output()
+        for text in self._texts(output):
+            output.add(text)
+        return output.joined()
 
     def as_json(self) -> bytes:
         """The same as JSON, with each value's exact bytes."""
-        own = {"pod": self.pod, **_value_members(self.own)}
+        members: dict[str, object] = {"pod": self.pod, **_value_members(self.own)}
+        answers: tuple[Answer, ...] = ()
         if self.gathered is None:
-            return _object(own, service=None, discovery=None, peers=[])
-        discovered = self.gathered.discovered
-        age = discovered.age()
-        discovery = {
-            "age": None if age is None else round(age, 3),
-            "error": discovered.failure and vars(discovered.failure),
-            "findings": [vars(finding) for finding in discovered.findings],
-        }
-        return _object(own, service=discovered.service, discovery=discovery, peers=self.gathered.answers)
+            members |= {"service": None, "discovery": None}
+        else:
+            discovered, answers = self.gathered.discovered, self.gathered.answers
+            age = discovered.age()
+            members["service"] = discovered.service
+            members["discovery"] = {
+                "age": None if age is None else round(age, 3),
+                "error": discovered.failure and vars(discovered.failure),
+                "findings": [vars(finding) for finding in discovered.findings],
+            }
+        output = _Output()
+        output.add(_json(members).removesuffix("\n}") + ',\n  "peers": [')
+        for number, answer in enumerate(answers):
+            output.add(",\n    " if number else "\n    ")
+            output.add(_json(_peer_members(output.limited(answer))).replace("\n", "\n    "))
+        output.add("\n  ]\n}\n" if answers else "]\n}\n")
+        return output.joined()
 
-    def _lines(self) -> Iterator[str]:
-        yield f"You've hit {self.pod}"
-        yield f"Data stored on this pod: {_shown(self.own)}"
+    def _texts(self, output: "_Output") -> Iterator[str]:
+        yield f"You've hit {self.pod}\nData stored on this pod: "
+        yield from _shown(self.own)
+        yield "\n"
         if self.gathered is None:
             return
-        yield "Data stored in the cluster:"
+        yield "Data stored in the cluster:\n"
         discovered = self.gathered.discovered
         for finding in filter(None, (discovered.failure, *discovered.findings)):
-            yield f"! {discovered.service}: {finding.message}"
-        for answer in self.gathered.answers:
+            yield f"! {discovered.service}: {finding.message}\n"
+        for answer in map(output.limited, self.gathered.answers):
             if answer.error:
-                yield f"! {answer.peer.name}: {answer.error.message}"
+                yield f"! {answer.peer.name}: {answer.error.message}\n"
             else:
-                yield f"- {answer.peer.name}: {_shown(answer.value)}"
+                yield f"- {answer.peer.name}: "
+                yield from _shown(answer.value)
+                yield "\n"
 
 
-def in_one_line(text: str) -> str:
-    """The text with everything escaped that could forge or hide a line, as Python would write it."""
+class _Output:
+    """The bytes of one answer. Each text is encoded as it comes, so that no second copy of all is made."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, text: str) -> None:
+        piece = text.encode()
+        self._size += len(piece)
+        self._pieces.append(piece)
+
+    def limited(self, answer: Answer) -> Answer:
+        """The answer, an error in its place where there are SHOWN bytes already."""
+        return answer if answer.error or self._size < SHOWN else Answer(answer.peer, error=_LEFT_OUT)
+
+    def joined(self) -> bytes:
+        return b"".join(self._pieces)
+
+
+def in_one_line(text: str) -> Iterator[str]:
+    """The text, in pieces, with everything escaped that could forge or hide a line, as Python writes it."""
     if text.isprintable():
-        return text
-    slices = (text[start : start + _SLICE] for start in range(0, len(text), _SLICE))
-    return "".join(_UNSAFE.sub(_escape, part) for part in slices)
+        yield text
+        return
+    for start in range(0, len(text), _SLICE):
+        yield _UNSAFE.sub(_escape, text[start : start + _SLICE])
 
 
 def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode()
 
 
-def _shown(value: Value | None) -> str:
+def _shown(value: Value | None) -> Iterator[str]:
     if value is None:
-        return NO_VALUE
-    return in_one_line(value.data.decode(errors="backslashreplace") if value.text is None else value.text)
+        return iter((NO_VALUE,))
+    text = utf8(value.data)
+    return in_one_line(value.data.decode(errors="backslashreplace") if text is None else text)
 
 
 def _value_members(value: Value | None) -> dict[str, str | None]:
     if value is None:
         return {"value": None}
-    if value.text is None:
+    text = utf8(value.data)
+    if text is None:
         return {"value": base64.b64encode(value.data).decode(), "encoding": "base64"}
-    return {"value": value.text}
+    return {"value": text}
 
 
 def _peer_members(answer: Answer) -> dict[str, object]:
@@ -99,5 +141,5 @@ def _peer_members(answer: Answer) -> dict[str, object]:
     return members | ({"error": vars(answer.error)} if answer.error else _value_members(answer.value))
 
 
-def _object(own: dict[str, str | None], **rest: object) -> bytes:
-    return (json.dumps(own | rest, ensure_ascii=False, default=_peer_members, indent=2) + "\n").encode()
+def _json(members: dict[str, object]) -> str:
+    return json.dumps(members, ensure_ascii=False, indent=2)

@@ -21,7 +21,12 @@ class Value:
     @cached_property
     def text(self) -> str | None:
         """The bytes as UTF-8 text; None where they are not UTF-8."""
-        try:
-            return self.data.decode()
-        except UnicodeDecodeError:
-            return None
+        return utf8(self.data)
+
+
+def utf8(data: bytes) -> str | None:
+    """The bytes as UTF-8 text; None where they are not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
