@@ -25,13 +25,11 @@ async def serve(number: int, *, good: bool, additional: bool) -> None:
         zone = Zone(additional=additional)
         for ordinal in range(number):
             zone.add(f"kubia-{ordinal}", port)
-        script = zone.__call__
-        if additional:
-            query = dns.message.make_query(f"_http._tcp.{SERVICE}", "SRV", use_edns=True)
-            script = canned(zone(query, "tcp"))
-            # Over UDP only what says that TCP is needed.
-        with NameServer(lambda query, via: zone(query, via) if via == "udp" else script(query, via)) as names:
-            print(port, names.address[1], flush=True)
+        query = dns.message.make_query(f"_http._tcp.{SERVICE}", "SRV", use_edns=True)
+        whole = canned(zone(query, "tcp"))
+        with NameServer(lambda query, via: zone(query, via) if via == "udp" else whole(query, via)) as names:
+            sys.stdout.write(f"{port} {names.address[1]}\n")
+            sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.read)
 
 
