@@ -22,6 +22,7 @@ ESSENTIAL = {"/healthz", "/readyz", "/metrics", "/data"}
 _RETRY = {"Retry-After": "1"}
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")  # RFC 9110 §4.2.1 and RFC 3986 §3.2
 ANSWERS = 64 * 2**20  # bytes of large answers that clients may be taking at the same time
+PATIENCE = 1.0  # seconds for which a client may take its large answer, while others want the room
 
 
 class Edge:
@@ -35,6 +36,7 @@ class Edge:
         self._connections = connections
         self._max_requests = max_requests
         self._room = ANSWERS
+        self._taking: dict[web.RequestHandler, tuple[float, int]] = {}  # since when, how many bytes
 
     @web.middleware
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -70,10 +72,11 @@ class Edge:
 
     async def _sent(self, request: web.Request, response: web.Response, size: int) -> web.Response:
         """The large response, sent; only so many bytes wait for slow clients."""
-        if size > self._room:
+        if not self._has_room(size):
             return ProblemError(
                 503, "Too many large answers at once: try again.", headers=_RETRY, close=True
             ).response(request)
+        self._taking[request.protocol] = asyncio.get_running_loop().time(), size
         self._room -= size
         try:
             await response.prepare(request)
@@ -81,8 +84,22 @@ class Edge:
         except ConnectionError:
             pass  # the client is gone: nobody is left to tell
         finally:
-            self._room += size
+            self._took(request.protocol)
         return response
+
+    def _has_room(self, size: int) -> bool:
+        """Whether `size` bytes more may wait; who takes an answer for too long makes room, and is cut off."""
+        patient_since = asyncio.get_running_loop().time() - PATIENCE
+        for connection, (began, _) in list(self._taking.items()):
+            if size <= self._room or began > patient_since:
+                break
+            self._took(connection)
+            if connection.transport is not None:
+                connection.transport.abort()
+        return size <= self._room
+
+    def _took(self, connection: web.RequestHandler) -> None:
+        self._room += self._taking.pop(connection, (0, 0))[1]
 
     def _count(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         resource = request.match_info.route.resource

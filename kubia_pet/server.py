@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Coroutine
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 RESERVE = 64  # connections over the cap, for probes and peers
 BACKLOG = 1024  # connections that the kernel holds until they are accepted
 ACCEPTED = 32  # connections accepted in a row, before the event loop turns to others
+FILES = 128  # open files at most, connections from clients aside: to peers, the value, the log
 LINGERING = 1.0  # seconds in which a refused body is read, so that its client sees the answer
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
@@ -89,7 +91,7 @@ async def _accept(
     gate = Gate(
         runner.server,
         connections,
-        cap=settings.max_connections + RESERVE,
+        cap=_permitted(settings.max_connections + RESERVE),
         timeout=settings.client_timeout,
         logger=logging.getLogger("kubia_pet.http"),
         access_log=None,
@@ -99,6 +101,19 @@ async def _accept(
     server = await asyncio.get_running_loop().create_server(gate, sock=listener, backlog=ACCEPTED)
     listener.listen(BACKLOG)
     return server
+
+
+def _permitted(connections: int) -> int:
+    """So many connections, or as many as this process may have files: the store must always open its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            log.warning("This process may open %d files only: connections are capped at half of it", soft)
+            return soft // 2
+    return connections
 
 
 async def _first(seconds: float, *awaited: Coroutine[None, None, None]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from kubia_pet.edge import ANSWERS, PATIENCE
 from kubia_pet.server import RESERVE, listen
 from kubia_pet.settings import Settings
 from tests.hostile.clients.raw_http import address_of, body_of, exchange, header_of, request, statuses
@@ -449,6 +450,40 @@ async def test_when_all_are_busy_the_longest_busy_one_makes_room(
             assert statuses(await ask(pod.url, "GET", path)) == [200]
         for client in deaf:
             client.close()
+
+
+async def test_clients_that_do_not_read_large_answers_do_not_keep_others_from_theirs(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    size = 1 << 20
+    with Pod(tmp_path / "data", env=loop) as pod:
+        await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
+        deaf = [deaf_client(pod.url) for _ in range(ANSWERS // size)]
+        for client in deaf:
+            client.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.recv(1)
+        refused = await ask(pod.url, "GET", "/data")
+        assert (statuses(refused), header_of(refused, "Retry-After")) == ([503], "1")
+        await asyncio.sleep(PATIENCE)  # the others might have been slow, until now
+        assert len(body_of(await ask(pod.url, "GET", "/data"))) == size
+        for client in deaf:
+            client.close()
+
+
+@reads_proc
+@pytest.mark.parametrize("limit", ["-S -n 200", "-n 200"], ids=["soft", "hard"])
+async def test_connections_leave_the_store_files_to_open(
+    tmp_path: Path, loop: dict[str, str], limit: str
+) -> None:
+    shell = ("sh", "-c", f'ulimit {limit}; exec "$@"', "sh")
+    with Pod(tmp_path / "data", prefix=shell, env=loop) as pod:
+        idle = [await connect(pod.url) for _ in range(300)]
+        stored = await exchange(pod.url, request("POST", "/", "Content-Length: 1", body=b"1"))
+        assert statuses(stored) == [200]
+        assert body_of(await ask(pod.url)) == b"1"
+        assert "Traceback" not in pod.log.read_text()
+        for _, writer in idle:
+            writer.transport.abort()
 
 
 # --- The end ---------------------------------------------------------------------------------------
