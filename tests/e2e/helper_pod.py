@@ -1,0 +1,53 @@
+"""Pods of the tests' own, which run the pet's image: a cluster needs no other."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.conftest import IMAGE
+from tests.e2e.kubectl import Namespace
+
+INSIDE = Path(__file__).parent / "inside"
+NAME = "helper"
+_IDLE = "import signal; signal.sigwait({signal.SIGTERM})"
+
+
+def source(program: str) -> str:
+    """The text of a program under inside/."""
+    return (INSIDE / f"{program}.py").read_text()
+
+
+class HelperPod:
+    """A pod in which programs of inside/ run, under the restricted standard."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+        namespace.apply(_pod())
+        namespace.kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=60s")
+
+    def start(self, program: str, *arguments: str) -> "subprocess.Popen[str]":
+        """Starts it; its standard input stays open."""
+        command = ["kubectl", "--namespace", self._namespace.name, "exec", "--stdin", NAME]
+        command += ["--", "python", "-c", source(program), *arguments]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def result(running: "subprocess.Popen[str]", timeout: float) -> Any:
+    """Ends the program's input, waits for its end, and reads the JSON that it printed."""
+    printed, _ = running.communicate(timeout=timeout)
+    assert running.returncode == 0, printed
+    return json.loads(printed)
+
+
+def _pod() -> dict[str, Any]:
+    container = {
+        "name": NAME,
+        "image": IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-c", _IDLE],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    user = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec = {"containers": [container], "securityContext": user, "terminationGracePeriodSeconds": 1}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME}, "spec": spec}
