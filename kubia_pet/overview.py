@@ -11,12 +11,14 @@ from kubia_pet.discovery import Finding
 from kubia_pet.value import NO_VALUE, Value, utf8
 
 # What could end or rewrite a line: control characters, line and paragraph separators, invisible and
-# bidirectional formatting (Unicode's Cc, Zl, Zp and Cf but for the joiners that words and emoji need).
+# bidirectional formatting (Unicode's Cc, Zl, Zp and Cf but for the joiners that words and emoji need, and
+# for the marks that Arabic, Syriac, Kaithi and Egyptian show).
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
 _SLICE = 1 << 16  # characters escaped in one call, so that a thread lets others run in between
+_LINE = 200  # bytes of a peer's members in JSON, which take 10 µs to write
 # Bytes of an answer after which no further value is shown: escaped, one is up to six times as long as it is.
 SHOWN = 32 * 2**20
 _LEFT_OUT = Finding("too-much", f"left out: the answer is over {SHOWN} bytes without it")
@@ -32,10 +34,10 @@ class Overview:
 
     @property
     def size(self) -> int:
-        """Bytes of all values in it."""
+        """About the bytes of all values in it, and of a line for each peer."""
         answers = self.gathered.answers if self.gathered else ()
         values = [self.own, *(answer.value for answer in answers if not answer.peer.is_self)]
-        return sum(len(value.data) for value in values if value)
+        return _LINE * len(answers) + sum(len(value.data) for value in values if value)
 
     def as_text(self) -> bytes:
         """The lines that the book's readers know. Each peer is one line, whatever its value holds."""

@@ -1,0 +1,191 @@
+"""The answer to `GET /`, word for word, and what no value can do to it."""
+
+import base64
+import json
+import time
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kubia_pet.cluster import Answer, Gathered
+from kubia_pet.discovery import Discovered, Finding, Peer
+from kubia_pet.overview import Overview, in_one_line
+from kubia_pet.value import Value
+
+SERVICE = "kubia.default.svc.cluster.local"
+REFUSED = Finding("refused", "10.0.0.1 port 8080 refuses connections")
+FAILED = Finding("dns-failed", "DNS failed: SERVFAIL.")
+NOT_HEADLESS = Finding("not-headless", "It has a cluster IP.")
+
+
+def pod(ordinal: int) -> Peer:
+    return Peer(f"kubia-{ordinal}.{SERVICE}", is_self=ordinal == 0, endpoints=())
+
+
+def overview(
+    *answers: Answer, failure: Finding | None = None, findings: tuple[Finding, ...] = ()
+) -> Overview:
+    """Of kubia-0, with kubia-0's own answer first."""
+    peers = tuple(answer.peer for answer in answers)
+    found = Discovered(SERVICE, peers, findings, time.monotonic(), failure)
+    return Overview("kubia-0", answers[0].value, Gathered(found, answers))
+
+
+def of_values(*values: bytes | None) -> Overview:
+    return overview(
+        *(
+            Answer(pod(ordinal), None if value is None else Value(value))
+            for ordinal, value in enumerate(values)
+        )
+    )
+
+
+def test_a_pod_without_peers_says_two_lines() -> None:
+    assert Overview("kubia-0", None, None).as_text() == (
+        b"You've hit kubia-0\nData stored on this pod: No data posted yet\n"
+    )
+
+
+def test_the_cluster_is_shown_word_for_word_as_in_the_book() -> None:
+    assert of_values(None, b"Hey there!").as_text().decode() == (
+        "You've hit kubia-0\n"
+        "Data stored on this pod: No data posted yet\n"
+        "Data stored in the cluster:\n"
+        "- kubia-0.kubia.default.svc.cluster.local: No data posted yet\n"
+        "- kubia-1.kubia.default.svc.cluster.local: Hey there!\n"
+    )
+
+
+def test_a_peer_that_did_not_answer_has_a_line_that_cannot_be_taken_for_data() -> None:
+    shown = overview(Answer(pod(0)), Answer(pod(1), error=REFUSED)).as_text().decode()
+    assert shown.splitlines()[3:] == [
+        f"- kubia-0.{SERVICE}: No data posted yet",
+        f"! kubia-1.{SERVICE}: 10.0.0.1 port 8080 refuses connections",
+    ]
+
+
+def test_a_failed_discovery_and_each_finding_have_such_a_line_too() -> None:
+    shown = overview(Answer(pod(0)), failure=FAILED, findings=(NOT_HEADLESS,)).as_text().decode()
+    assert shown.splitlines()[3:5] == [
+        f"! {SERVICE}: DNS failed: SERVFAIL.",
+        f"! {SERVICE}: It has a cluster IP.",
+    ]
+
+
+def test_json_names_pod_value_service_discovery_and_each_peer() -> None:
+    shown = json.loads(
+        overview(
+            Answer(pod(0), Value(b"mine")),
+            Answer(pod(1), Value(b"\xff\x00")),
+            Answer(pod(2)),
+            Answer(pod(3), error=REFUSED),
+            failure=FAILED,
+            findings=(NOT_HEADLESS,),
+        ).as_json()
+    )
+    assert 0 <= shown["discovery"].pop("age") < 10
+    assert shown == {
+        "pod": "kubia-0",
+        "value": "mine",
+        "service": SERVICE,
+        "discovery": {"error": vars(FAILED), "findings": [vars(NOT_HEADLESS)]},
+        "peers": [
+            {"name": f"kubia-0.{SERVICE}", "ordinal": 0, "self": True, "value": "mine"},
+            {
+                "name": f"kubia-1.{SERVICE}",
+                "ordinal": 1,
+                "self": False,
+                "value": "/wA=",
+                "encoding": "base64",
+            },
+            {"name": f"kubia-2.{SERVICE}", "ordinal": 2, "self": False, "value": None},
+            {"name": f"kubia-3.{SERVICE}", "ordinal": 3, "self": False, "error": vars(REFUSED)},
+        ],
+    }
+
+
+def test_json_of_a_pod_without_peers_has_the_same_members() -> None:
+    shown = json.loads(Overview("kubia-0", None, None).as_json())
+    assert shown == {"pod": "kubia-0", "value": None, "service": None, "discovery": None, "peers": []}
+
+
+@given(st.lists(st.none() | st.binary() | st.text().map(str.encode), min_size=1, max_size=4))
+def test_json_carries_the_exact_bytes(values: list[bytes | None]) -> None:
+    shown = json.loads(of_values(*values).as_json())
+    for value, member in zip(values, shown["peers"], strict=True):
+        if member.get("encoding") == "base64":
+            assert base64.b64decode(member["value"]) == value
+        else:
+            assert (None if value is None else value.decode()) == member["value"]
+
+
+FORGERIES = [
+    b"x\n- kubia-1.kubia.default.svc.cluster.local: forged",
+    b"x\r! kubia-1: forged",
+    b"x\r\n\r\nforged",
+    b"\x1b[2K\x1b[1Gforged",
+    b"\x1b]0;title\x07",
+    b"\x08" * 40 + b"forged",
+    "x\u2028- forged\u2029- forged\x85- forged\x0b\x0c\x1c\x1d\x1e".encode(),
+    "\u202egnorw\u202c \u2066isolated\u2069 \u200fmark".encode(),
+    "\ufeff\u200b\u00ad\u2060hidden\U000e0041".encode(),
+    b"\xff\xfe\n- forged",
+    b"\x9b2Kforged",
+]
+
+
+@pytest.mark.parametrize("value", FORGERIES)
+def test_no_value_forges_hides_or_turns_a_line(value: bytes) -> None:
+    honest = of_values(value, value, b"last").as_text().decode()
+    lines = honest.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "You've hit kubia-0",
+        "Data stored on this pod",
+        "Data stored in the cluster",
+        *(f"- kubia-{ordinal}.{SERVICE}" for ordinal in range(3)),
+    ]
+    assert honest.replace("\n", "").isprintable()
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])) | st.binary().map(lambda data: data.decode("latin-1"))
+)
+@example("a" * 70000 + "\n- forged")
+def test_any_value_is_one_line_that_ends_where_its_line_ends(value: str) -> None:
+    lines = of_values(value.encode(), b"last").as_text().decode().splitlines()
+    assert len(lines) == 5
+    assert lines[4] == f"- kubia-1.{SERVICE}: last"
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])))
+@example("Größe, 漢字, 🐾, नमस्ते, שלום, عربى")
+def test_what_is_harmless_is_shown_as_it_is(value: str) -> None:
+    assert of_values(value.encode()).as_text().decode().splitlines()[1] == (
+        f"Data stored on this pod: {value}"
+    )
+
+
+def test_joiners_of_words_and_emoji_are_shown_as_they_are() -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u0645\u06cc\u200c\u062e\u0648"
+    assert "".join(in_one_line(f"{family}\n")) == f"{family}\\n"
+
+
+def test_every_control_format_and_separator_character_of_unicode_is_escaped_or_a_visible_mark() -> None:
+    shown_marks = ("ARABIC ", "SYRIAC ", "KAITHI ", "EGYPTIAN ", "ZERO WIDTH NON-JOINER", "ZERO WIDTH JOINER")
+    for character in map(chr, range(0x110000)):
+        if unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}:
+            escaped = "".join(in_one_line(character)).isascii()
+            name = unicodedata.name(character, "")
+            assert escaped or name.startswith(shown_marks), hex(ord(character))
+
+
+def test_a_line_of_a_mebibyte_stays_one_line() -> None:
+    (line,) = of_values(b"x" * 2**20 + b"\n").as_text().decode().splitlines()[3:]
+    assert line.endswith("xxx\\n")
+    assert len(line) > 2**20
+
+
+def test_bytes_that_are_no_text_are_shown_escaped() -> None:
+    assert of_values(b"caf\xe9\x00").as_text().decode().splitlines()[1].endswith(r": caf\xe9\x00")
