@@ -1,0 +1,105 @@
+"""`python -m bench`: measures, shows a table, writes JSON and a plot."""
+
+import dataclasses
+import json
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench import living, reading, scaling, writing
+from bench.effort import QUICK, Bench, Effort
+from bench.figures import Figure, table
+from bench.load import WRK
+from bench.machine import description
+from bench.plot import plot
+from bench.processes import Server
+
+MEASUREMENTS = {
+    "data": reading.data,
+    "overview": reading.overview,
+    "curve": scaling.curve,
+    "crowd": scaling.crowd,
+    "post": writing.post,
+    "writers": writing.writers,
+    "start": living.start,
+    "memory": living.memory,
+    "idle": living.idle,
+}
+_RESULTS = Path(__file__).with_name("results")
+
+
+@click.command(context_settings={"max_content_width": 110})
+@click.option("--quick", is_flag=True, help="Few and short rounds: to see that it works, not how fast it is.")
+@click.option(
+    "--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="Measure this; repeatable."
+)
+@click.option("--rounds", type=click.IntRange(1), help="How often each server has its turn.")
+@click.option("--seconds", type=click.FloatRange(0.05), help="Of load in one turn.")
+@click.option(
+    "--against",
+    metavar="URL",
+    help="Another server, measured in turns with ours by data and overview. Its value is overwritten.",
+)
+@click.option("--against-pid", type=int, help="Its process, where that is on this machine: for its CPU time.")
+@click.option("--ours", metavar="URL", help="A pod in the place of those that data and overview start.")
+@click.option("--ours-pid", type=int, help="Its process, likewise.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=_RESULTS / "latest.json",
+    help="Where all figures are written.",
+)
+@click.option(
+    "--plot",
+    "plot_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=_RESULTS / "overview-by-peers.png",
+    help="Where the curve is drawn.",
+)
+@click.option(
+    "--volumes",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_RESULTS,
+    help="Where the pods' volumes lie meanwhile: on the kind of disk that is to be measured.",
+)
+def main(
+    *, quick: bool, only: tuple[str, ...], json_path: Path, plot_path: Path, volumes: Path, **given: Any
+) -> None:
+    """Measure the pet, each figure against a baseline from the same run."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
+    changed = {name: given[name] for name in ("rounds", "seconds") if given[name]}
+    effort = dataclasses.replace(QUICK if quick else Effort(), **changed)
+    about = description() | {"load": "wrk" if WRK and effort.seconds >= 1 else "bench/load.py"}
+    for path in (volumes, json_path.parent, plot_path.parent):
+        path.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, list[Figure]] = {}
+    with tempfile.TemporaryDirectory(prefix="volumes-", dir=volumes) as directory:
+        bench = Bench(effort, Path(directory), _server(given, "ours"), _server(given, "against"))
+        for name in only or MEASUREMENTS:
+            began = time.monotonic()
+            figures[name] = list(MEASUREMENTS[name](bench))
+            click.echo(f"\n{name}, in {time.monotonic() - began:.0f} s\n{table(figures[name])}")
+    result = {
+        "machine": about,
+        "effort": dataclasses.asdict(effort),
+        "figures": {name: [figure.as_json() for figure in found] for name, found in figures.items()},
+    }
+    json_path.write_text(json.dumps(result, indent=2) + "\n")
+    click.echo(f"\n{json_path}")
+    if "curve" in figures:
+        plot(figures["curve"], plot_path)
+        click.echo(plot_path)
+
+
+def _server(given: dict[str, Any], name: str) -> Server | None:
+    return Server(given[name], given[f"{name}_pid"]) if given[name] else None
+
+
+if __name__ == "__main__":
+    main()

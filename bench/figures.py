@@ -1,0 +1,74 @@
+"""A figure: what was measured in each round, and its ratio to a baseline measured in the same round."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the table.
+
+    `ours` and each of `bases` have one value a round; `peers` is N where the figure is part of a curve.
+    """
+
+    name: str
+    unit: str
+    goal: str
+    ours: Sequence[float]
+    bases: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    peers: int | None = None
+
+    def ratios(self, base: str) -> list[float]:
+        """Ours divided by the baseline, round by round; none where a round's baseline is zero."""
+        pairs = list(zip(self.ours, self.bases[base], strict=True))
+        return [ours / theirs for ours, theirs in pairs] if all(theirs for _, theirs in pairs) else []
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, and each series with its median, least and most."""
+        bases = {
+            name: {**_summary(values), "ratio": _summary(self.ratios(name))}
+            for name, values in self.bases.items()
+        }
+        about = {"name": self.name, "unit": self.unit, "goal": self.goal, "peers": self.peers}
+        return about | {"ours": _summary(self.ours), "bases": bases}
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest of `values` that is not less than so many percent of them."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """The figures for a reader: medians, and the least and most of all rounds."""
+    rows = [("", "unit", "ours", "baseline", "ratio", "goal")]
+    for figure in figures:
+        compared = [
+            (f"{name}: {_number(median(values))}", _spread(figure.ratios(name)))
+            for name, values in figure.bases.items()
+        ]
+        (base, ratio), *more = compared or [("", "")]
+        rows.append((figure.name, figure.unit, _spread(figure.ours), base, ratio, figure.goal))
+        rows += [("", "", "", base, ratio, "") for base, ratio in more]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _summary(values: Sequence[float]) -> dict[str, Any]:
+    if not values:
+        return {}
+    return {"median": median(values), "least": min(values), "most": max(values), "rounds": list(values)}
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    return f"{_number(median(values))} ({_number(min(values))} to {_number(max(values))})"
+
+
+def _number(value: float) -> str:
+    """Three digits that matter, without an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 100 or not value else f"{value:.3g}"  # noqa: PLR2004 - three digits
