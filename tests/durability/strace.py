@@ -1,0 +1,124 @@
+"""strace, attached to a serving pod: records its system calls, or makes one of them fail or kill it."""
+
+import re
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from tests.pods import Pod
+
+# Calls that wait for another thread of ours: they are no part of what a commit asks of the kernel.
+WAITING = {"futex", "restart_syscall", "sched_yield", "getpid"}
+RECEIVES = {"read", "recvfrom"}
+SENDS = {"write", "writev", "sendto", "sendmsg"}
+COMMIT_AND_ANSWER = "trace=openat,fsync,close,renameat,unlinkat," + ",".join(SENDS)
+_LINE = re.compile(r"(?P<tid>\d+) +(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<name>\w+)\()(?P<rest>.*)")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One system call; `began` and `ended` are places in the order of all that was recorded."""
+
+    tid: int
+    name: str
+    arguments: str
+    result: str
+    began: int
+    ended: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether the kernel did it."""
+        return bool(self.result) and not self.result.startswith(("-1", "?"))
+
+    @property
+    def file(self) -> int:
+        """The number of the file that it is about, or that it opened."""
+        return int(re.findall(r"^\d+", self.result if self.name == "openat" else self.arguments)[0])
+
+    @property
+    def strings(self) -> list[str]:
+        """Its quoted arguments."""
+        quoted = re.findall(r'"((?:[^"\\]|\\.)*)"', self.arguments)
+        return [each.encode().decode("unicode_escape") for each in quoted]
+
+    def is_answer(self, status: int) -> bool:
+        """Whether it sends an HTTP answer of that status."""
+        return self.name in SENDS and f'"HTTP/1.1 {status} ' in self.arguments
+
+
+class Strace:
+    """strace on a process and its threads, or on the one thread `tid`, from entry to exit."""
+
+    def __init__(self, output: Path, *options: str, pod: Pod | None = None, tid: int = 0) -> None:
+        whom = ["-p", str(tid)] if pod is None else ["-f", "-p", str(pod.process.pid)]
+        self._command = ["strace", "-o", str(output), *options, *whom]
+        self._process: subprocess.Popen[str]
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True)
+        assert self._process.stderr is not None
+        said = self._process.stderr.readline()
+        assert "attached" in said, said
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)  # it detaches; whom it traced goes on
+        self._process.communicate(timeout=10)
+
+
+def writer_of(pod: Pod) -> int:
+    """The thread that writes: the only one besides the event loop's in a pod that nobody has asked yet."""
+    threads = {int(each.name) for each in Path(f"/proc/{pod.process.pid}/task").iterdir()}
+    (writer,) = threads - {pod.process.pid}
+    return writer
+
+
+def parsed(lines: Iterable[str]) -> list[Call]:
+    """The calls of strace's output, in the order in which they began; the killed call has no result."""
+    calls: list[Call] = []
+    unfinished: dict[str, tuple[str, str, int]] = {}
+    for place, line in enumerate(lines):
+        match = _LINE.match(line)
+        if match is None:
+            continue  # a signal, or the end of a thread
+        tid, rest = match["tid"], match["rest"]
+        if match["resumed"]:
+            name, begun, began = unfinished.pop(tid, (match["resumed"], "", -1))
+        else:
+            name, begun, began = match["name"], "", place
+        if rest.endswith("<unfinished ...>"):
+            unfinished[tid] = name, rest.removesuffix("<unfinished ...>").rstrip(), began
+            continue
+        arguments, _, result = (begun + rest).rpartition(" = ")
+        calls.append(Call(int(tid), name, arguments.rstrip().removesuffix(")"), result, began, place))
+    end = 1 << 60
+    calls += [
+        Call(int(tid), name, begun, "?", began, end) for tid, (name, begun, began) in unfinished.items()
+    ]
+    return sorted(calls, key=lambda call: call.began)
+
+
+class Point(NamedTuple):
+    """A place in a commit: before the `number`th call of this name that its thread makes."""
+
+    name: str
+    number: int
+
+
+def points_of_a_commit(writer: int, trace: Path, commit: Callable[[], object]) -> list[Point]:
+    """Every call that the thread `writer` makes for one real commit, as it was seen."""
+    with Strace(trace, tid=writer):
+        commit()
+    seen: Counter[str] = Counter()
+    points = []
+    for call in parsed(f"{writer} {line}" for line in trace.read_text().splitlines()):
+        if call.name not in WAITING:
+            seen[call.name] += 1
+            points.append(Point(call.name, seen[call.name]))
+    return points

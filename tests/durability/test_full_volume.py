@@ -1,0 +1,86 @@
+"""A volume without room."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.durability.asking import FULL, STORED, ask, get, is_ready, post
+from tests.durability.volumes import tmpfs
+from tests.pods import Pod, until
+
+OLD = b"o" * 1000
+NEW = b"n" * 10_000
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Iterator[Pod]:
+    """A pod with a value, on a volume of 64 KiB."""
+    with tmpfs(tmp_path / "data", "64k"), Pod(tmp_path / "data", "--log-level=debug") as pod:
+        post(pod, OLD)
+        yield pod
+
+
+def filled(path: Path) -> Path:
+    """Takes all room there is; the file that takes it."""
+    filler = path / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    found = os.statvfs(path)
+    assert found.f_bavail == 0
+    return filler
+
+
+def test_a_post_that_finds_no_room_is_answered_507_and_the_pod_is_alive_but_not_ready(pod: Pod) -> None:
+    filled(pod.data_dir)
+
+    refused = post(pod, NEW)
+
+    assert refused.status == FULL
+    assert b"No space left on device" in refused.body
+    assert get(pod) == (STORED, OLD)
+    assert not is_ready(pod)
+    assert ask(pod, "GET", "/healthz").status == STORED
+    assert sorted(each.name for each in pod.data_dir.iterdir()) == ["filler", "kubia.txt"]
+    assert "No space left on device" in pod.log.read_text()
+
+
+def test_the_first_post_after_room_was_made_succeeds(pod: Pod) -> None:
+    filler = filled(pod.data_dir)
+    assert post(pod, NEW).status == FULL
+    filler.unlink()
+    assert post(pod, NEW).status == STORED
+    assert get(pod) == (STORED, NEW)
+    assert is_ready(pod)
+
+
+def test_a_pod_is_ready_without_a_post_once_there_is_room_for_the_one_that_failed(pod: Pod) -> None:
+    filler = filled(pod.data_dir)
+    assert post(pod, NEW).status == FULL
+    with filler.open("r+b") as file:
+        file.truncate(filler.stat().st_size - 4096)  # room, but not for what was refused
+    until("an attempt to mend", lambda: pod.log.read_text().count("still at fault") > 1)
+    assert not is_ready(pod)
+    filler.unlink()
+    until("the pod to be ready", lambda: is_ready(pod), 5)
+    assert get(pod) == (STORED, OLD)
+
+
+def test_a_value_too_large_for_the_whole_volume_is_refused_and_a_smaller_one_stored(pod: Pod) -> None:
+    assert post(pod, b"n" * 100_000).status == FULL  # written short at first
+    assert get(pod) == (STORED, OLD)
+    assert post(pod, NEW).status == STORED
+    assert is_ready(pod)
+
+
+def test_a_pod_starts_on_a_full_volume_with_its_value_and_is_ready_when_there_is_room(pod: Pod) -> None:
+    filler = filled(pod.data_dir)
+    pod.kill()
+    with Pod(pod.data_dir) as again:
+        assert get(again) == (STORED, OLD)
+        filler.unlink()
+        until("the pod to be ready", lambda: is_ready(again), 5)
+        assert post(again, NEW).status == STORED

@@ -1,0 +1,141 @@
+"""Changes by others while the pod serves, also to something that is no file of ours."""
+
+import os
+import re
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.durability.asking import NOT_FOUND, STORED, UNAVAILABLE, ask, get, is_ready, post
+from tests.durability.machine import needs
+from tests.pods import Pod
+
+SECONDS = 2.0
+MEMORY = 8 << 20  # bytes: some copies of the largest value
+
+
+def directory(path: Path) -> None:
+    path.mkdir()
+
+
+def filled_directory(path: Path) -> None:
+    path.mkdir()
+    (path / "file").write_text("in it")
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def unix_socket(path: Path) -> None:
+    os.chdir(path.parent)  # the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(path.name)
+
+
+def link_elsewhere(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def dangling_link(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def two_gibibytes(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2 << 30)
+
+
+def endless_device(path: Path) -> None:
+    needs("mount", root=True)
+    os.mknod(path, 0o20666, os.makedev(1, 5))  # /dev/zero
+
+
+ODD = [
+    directory,
+    filled_directory,
+    fifo,
+    unix_socket,
+    link_elsewhere,
+    link_to_itself,
+    dangling_link,
+    two_gibibytes,
+    endless_device,
+]
+
+
+def peak_memory(pod: Pod) -> int:
+    """The most memory, in bytes, that the pod has had so far; 0 where the kernel does not say."""
+    status = Path(f"/proc/{pod.process.pid}/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) * 1024 if found else 0
+
+
+@pytest.mark.parametrize("put", ODD)
+def test_something_odd_in_the_values_place_is_told_in_bounded_time_and_memory_and_a_post_replaces_it(
+    pod: Pod, put: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pod.data_dir)
+    file = pod.data_dir / "kubia.txt"
+    post(pod, b"v" * (1 << 20))
+    get(pod)
+    before = peak_memory(pod)
+    file.unlink()
+    put(file)
+    began = time.monotonic()
+
+    replies = [ask(pod, "GET", path) for path in ("/data", "/", "/readyz")]
+
+    assert time.monotonic() - began < SECONDS
+    assert peak_memory(pod) - before < MEMORY
+    for reply in replies:
+        assert reply.status == UNAVAILABLE
+        assert str(file) in reply.body.decode()
+        assert "remove it" in reply.body.decode()
+    assert ask(pod, "GET", "/healthz").status == STORED
+    if put in (directory, filled_directory):
+        refused = post(pod, b"new")
+        assert refused.status == UNAVAILABLE
+        assert b"Is a directory" in refused.body
+        (pod.data_dir / "file").unlink(missing_ok=True)
+        file.rename(pod.data_dir / "moved away")
+    assert post(pod, b"new").status == STORED
+    assert get(pod) == (STORED, b"new")
+    assert is_ready(pod)
+    assert "Traceback" not in pod.log.read_text()
+
+
+@pytest.mark.parametrize("put", ODD)
+def test_a_pod_starts_with_something_odd_in_the_values_place_and_says_so(
+    tmp_path: Path, put: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    monkeypatch.chdir(data_dir)
+    put(data_dir / "kubia.txt")
+    with Pod(data_dir) as pod:
+        assert get(pod).status == UNAVAILABLE
+        assert not is_ready(pod)
+        assert ask(pod, "GET", "/healthz").status == STORED
+
+
+def test_what_others_write_rename_or_remove_shows_in_the_next_get(pod: Pod) -> None:
+    file = pod.data_dir / "kubia.txt"
+    file.write_bytes(b"by kubectl exec")
+    assert get(pod) == (STORED, b"by kubectl exec")
+    beside = pod.data_dir / "beside"
+    beside.write_bytes(b"by kubectl cp")
+    beside.rename(file)
+    assert get(pod) == (STORED, b"by kubectl cp")
+    file.write_bytes(b"")
+    assert get(pod) == (STORED, b"")
+    file.unlink()
+    assert get(pod).status == NOT_FOUND
+    assert is_ready(pod)
