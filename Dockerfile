@@ -28,7 +28,9 @@ LABEL org.opencontainers.image.title="kubia-pet" \
       org.opencontainers.image.base.name="docker.io/library/python:3.13-slim"
 
 COPY --from=build /opt/kubia-pet /opt/kubia-pet
-ENV PATH=/opt/kubia-pet/bin:$PATH
+# The second is the C library's own default, which would otherwise grow with the blocks it sees: large values
+# then stay with the process when they are freed (measured: 315 instead of 126 MiB after a burst of them).
+ENV PATH=/opt/kubia-pet/bin:$PATH MALLOC_MMAP_THRESHOLD_=131072
 # The volume's directory is its group's too: OpenShift runs an image as any user, in group 0. The official
 # base image has no bytecode of the standard library, and a read-only root keeps none: what serving imports
 # gets it here.

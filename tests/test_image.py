@@ -1,0 +1,98 @@
+"""What the image is made of, without an engine: Dockerfile, lock and .dockerignore against the program."""
+
+import fnmatch
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+
+from kubia_pet import __version__
+from kubia_pet.settings import Settings
+from tests.test_manifests import POD
+
+ROOT = Path(__file__).parents[1]
+SETTINGS = Settings()
+INSTRUCTIONS: list[tuple[str, str]] = re.findall(
+    r"^([A-Z]+) +(.*)$", (ROOT / "Dockerfile").read_text().replace("\\\n", " "), re.MULTILINE
+)
+LOCKS = ("requirements.lock", "requirements-build.lock")
+
+
+def last(instruction: str) -> str:
+    return [arguments for name, arguments in INSTRUCTIONS if name == instruction][-1]
+
+
+def locked(path: str) -> dict[str, tuple[Requirement, int]]:
+    """Each package of a lock by its name: the requirement, and its number of hashes."""
+    entries = re.split(r"\n(?=\S)", re.sub(r"^ *#.*\n", "", (ROOT / path).read_text(), flags=re.MULTILINE))
+    found = {}
+    for entry in entries:
+        line, *options = (part.strip() for part in re.split(r"\\\n", entry.strip()))
+        requirement = Requirement(line)
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", option) for option in options), options
+        found[requirement.name] = requirement, len(options)
+    return found
+
+
+def needed() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [Requirement(each) for each in project["dependencies"] + project["optional-dependencies"]["fast"]]
+
+
+@pytest.mark.parametrize("path", LOCKS)
+def test_every_locked_package_has_one_version_and_its_hashes(path: str) -> None:
+    packages = locked(path)
+    assert len(packages) >= 5
+    for requirement, hashes in packages.values():
+        assert [each.operator for each in requirement.specifier] == ["=="]
+        assert hashes
+
+
+def test_the_lock_satisfies_what_the_project_needs() -> None:
+    packages = locked("requirements.lock")
+    for requirement in needed():
+        (version,) = (each.version for each in packages[requirement.name][0].specifier)
+        assert version in requirement.specifier, requirement
+
+
+def test_the_lock_leaves_nothing_out_on_linux() -> None:
+    for requirement, _ in locked("requirements.lock").values():
+        for machine in ("x86_64", "aarch64"):
+            marker = requirement.marker or Marker("os_name == 'posix'")
+            linux = {"os_name": "posix", "sys_platform": "linux", "platform_machine": machine}
+            assert marker.evaluate(linux), requirement
+
+
+def test_everything_that_is_copied_is_let_in() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    let_in = {line[1:] for line in lines if line.startswith("!")}
+    sources = {
+        source
+        for name, arguments in INSTRUCTIONS
+        if name == "COPY" and not arguments.startswith("--from")
+        for source in arguments.split()[:-1]
+    }
+    assert "*" in lines
+    assert sources == let_in
+    assert all((ROOT / source).exists() for source in sources)
+    assert any(fnmatch.fnmatch("kubia_pet/__pycache__", line) for line in lines)
+
+
+def test_the_image_runs_as_the_user_that_the_manifests_name() -> None:
+    context = POD["securityContext"]
+    assert last("USER") == f"{context['runAsUser']}:{context['runAsGroup']}"
+
+
+def test_port_volume_and_version_are_the_programs() -> None:
+    assert last("EXPOSE") == str(SETTINGS.port)
+    assert last("VOLUME") == str(SETTINGS.data_dir)
+    assert f'org.opencontainers.image.version="{__version__}"' in last("LABEL")
+
+
+def test_a_health_check_waits_for_the_volumes_lock() -> None:
+    found = re.search(r"--start-period=(\d+)s", last("HEALTHCHECK"))
+    assert found
+    assert int(found[1]) > SETTINGS.lock_wait

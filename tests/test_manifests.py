@@ -1,0 +1,264 @@
+"""k8s/ without a cluster: valid for several Kubernetes versions, and true to the program's own settings."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped] # it has annotations but no py.typed
+import pytest
+import yaml
+
+from kubia_pet.edge import ANSWERS
+from kubia_pet.handlers import UPLOADS
+from kubia_pet.overview import SHOWN
+from kubia_pet.server import FILES, RESERVE
+from kubia_pet.settings import ENV_PREFIX, Settings
+
+MANIFESTS = Path(__file__).parents[1] / "k8s"
+SETTINGS = Settings()
+MIB = 2**20
+
+Manifest = dict[str, Any]
+
+
+def resource(path: str) -> Manifest:
+    loaded = yaml.safe_load((MANIFESTS / path).read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+ALL = sorted(
+    str(path.relative_to(MANIFESTS))
+    for path in MANIFESTS.rglob("*.yaml")
+    if path.name != "kustomization.yaml"
+)
+STATEFUL_SET = resource("statefulset.yaml")
+SPEC = STATEFUL_SET["spec"]
+POD = SPEC["template"]["spec"]
+(CONTAINER,) = POD["containers"]
+HEADLESS = resource("service-headless.yaml")
+PUBLIC = resource("service-public.yaml")
+
+
+# Valid
+
+
+@pytest.mark.parametrize("version", ["1.27", "1.30", "1.33", "1.36"])
+@pytest.mark.parametrize("path", ALL)
+def test_each_manifest_fits_the_schema_of_each_kubernetes_version(path: str, version: str) -> None:
+    kubernetes_validate.validate(resource(path), version, strict=True)
+
+
+def test_a_field_that_does_not_exist_would_be_seen() -> None:
+    wrong = resource("service-public.yaml")
+    wrong["spec"]["ports"][0]["target"] = "http"
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, "1.36", strict=True)
+
+
+def test_each_manifest_is_applied_by_its_kustomization() -> None:
+    applied = {
+        str((kustomization.parent / each).relative_to(MANIFESTS))
+        for kustomization in MANIFESTS.rglob("kustomization.yaml")
+        for each in yaml.safe_load(kustomization.read_text())["resources"]
+    }
+    assert applied == set(ALL)
+
+
+def test_no_manifest_names_a_namespace() -> None:
+    assert not [path for path in ALL if "namespace" in resource(path)["metadata"]]
+
+
+# The names of the chapter
+
+
+def test_names_are_those_of_the_chapter() -> None:
+    names = {(each["kind"], each["metadata"]["name"]) for each in map(resource, ALL)}
+    assert {("StatefulSet", "kubia"), ("Service", "kubia"), ("Service", "kubia-public")} <= names
+    (claim,) = SPEC["volumeClaimTemplates"]
+    assert claim["metadata"]["name"] == "data"
+
+
+def test_the_stateful_sets_service_is_the_headless_one() -> None:
+    assert SPEC["serviceName"] == HEADLESS["metadata"]["name"]
+    assert HEADLESS["spec"]["clusterIP"] == "None"
+    assert "clusterIP" not in PUBLIC["spec"]
+
+
+def test_everything_selects_the_pods_by_their_labels() -> None:
+    budget, policy = resource("disruption-budget.yaml"), resource("network-policy/network-policy.yaml")
+    (spread,) = POD["topologySpreadConstraints"]
+    assert SPEC["template"]["metadata"]["labels"] == {"app": "kubia"}
+    for selector in (
+        SPEC["selector"]["matchLabels"],
+        spread["labelSelector"]["matchLabels"],
+        HEADLESS["spec"]["selector"],
+        PUBLIC["spec"]["selector"],
+        budget["spec"]["selector"]["matchLabels"],
+        policy["spec"]["podSelector"]["matchLabels"],
+    ):
+        assert selector == {"app": "kubia"}
+
+
+# Held against the program
+
+
+def test_every_port_leads_to_the_one_that_the_pet_listens_on() -> None:
+    assert CONTAINER["ports"] == [{"name": "http", "containerPort": SETTINGS.port}]
+    for service in (HEADLESS, PUBLIC):
+        (port,) = service["spec"]["ports"]
+        assert (port["name"], port["targetPort"]) == ("http", "http")
+    assert HEADLESS["spec"]["ports"][0]["port"] == SETTINGS.port
+    assert PUBLIC["spec"]["ports"][0]["port"] == 80
+
+
+def test_the_claim_is_mounted_where_the_pet_keeps_its_value() -> None:
+    assert CONTAINER["volumeMounts"] == [{"name": "data", "mountPath": str(SETTINGS.data_dir)}]
+
+
+def test_probes_ask_routes_that_exist() -> None:
+    paths = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text())["paths"]
+    probes = {
+        kind: CONTAINER[kind]["httpGet"] for kind in ("livenessProbe", "readinessProbe", "startupProbe")
+    }
+    assert {kind: probe["path"] for kind, probe in probes.items()} == {
+        "livenessProbe": "/healthz",
+        "readinessProbe": "/readyz",
+        "startupProbe": "/healthz",
+    }
+    assert all(probe["path"] in paths and probe["port"] == "http" for probe in probes.values())
+
+
+def test_a_hung_volume_is_told_before_the_readiness_probe_gives_up() -> None:
+    assert CONTAINER["readinessProbe"]["timeoutSeconds"] > SETTINGS.volume_timeout
+
+
+def test_the_startup_probe_waits_longer_than_a_pod_waits_for_its_volume() -> None:
+    probe = CONTAINER["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= SETTINGS.lock_wait + 10
+
+
+def test_the_grace_period_is_the_sum_that_its_comment_says() -> None:
+    text = (MANIFESTS / "statefulset.yaml").read_text()
+    comment = text[text.index("# How a pod ends") : text.index("terminationGracePeriodSeconds")]
+    parts = {sentence: int(seconds) for seconds, sentence in re.findall(r"# +(\d+)  (.*)", comment)}
+    assert sum(parts.values()) == POD["terminationGracePeriodSeconds"]
+    said = {
+        match[1]: seconds
+        for each, seconds in parts.items()
+        if (match := re.match(rf"{ENV_PREFIX}_(\w+):", each))
+    }
+    assert said == {"DRAIN": SETTINGS.drain, "FINISH": SETTINGS.finish}
+    assert re.search(rf"{ENV_PREFIX}_LOCK_WAIT, (\d+) s", comment)[1] == f"{SETTINGS.lock_wait:g}"  # type: ignore[index] # it is there
+
+
+def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
+    resident = 64 * MIB  # after the start, measured, and a little
+    uploads = UPLOADS * SETTINGS.max_value
+    joined = SETTINGS.max_value * 2  # one body at a time is put together, and its pieces are still there
+    # Text and JSON may be rendered at the same time, each from what was gathered into pieces, then joined.
+    shown = SHOWN + 6 * SETTINGS.max_value
+    rendering = 2 * (SETTINGS.max_gathered + 2 * shown)
+    buffers = (SETTINGS.max_connections + RESERVE + FILES) * 128 * 1024  # aiohttp's read buffers, all full
+    allowed = resident + uploads + joined + rendering + ANSWERS + buffers
+    limit = re.fullmatch(r"(\d+)Mi", CONTAINER["resources"]["limits"]["memory"])
+    assert limit
+    assert int(limit[1]) * MIB >= allowed
+
+
+def test_claims_outlive_scaling_and_deletion() -> None:
+    kept = {"whenScaled": "Retain", "whenDeleted": "Retain"}
+    assert SPEC["persistentVolumeClaimRetentionPolicy"] == kept
+
+
+def test_peers_are_those_that_can_serve() -> None:
+    assert HEADLESS["spec"]["publishNotReadyAddresses"] is False
+
+
+# Hardened
+
+
+def test_the_pod_fits_the_restricted_pod_security_standard() -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/, what applies to this pod."""
+    assert not {"hostNetwork", "hostPID", "hostIPC", "volumes", "initContainers"} & POD.keys()
+    assert not any("hostPort" in port for port in CONTAINER["ports"])
+    context, own = POD["securityContext"], CONTAINER["securityContext"]
+    assert context["runAsNonRoot"] is True
+    assert context["runAsUser"] > 0
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"sysctls", "seLinuxOptions", "windowsOptions"} & context.keys()
+    assert own == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_the_pod_gets_no_token_and_no_variables_of_services() -> None:
+    assert POD["automountServiceAccountToken"] is False
+    assert POD["enableServiceLinks"] is False
+
+
+def test_the_volume_becomes_writable_for_the_pods_group() -> None:
+    context = POD["securityContext"]
+    assert context["fsGroup"] == context["runAsGroup"]
+    assert context["fsGroupChangePolicy"] == "OnRootMismatch"
+
+
+# Other names
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> dict[str, Manifest]:
+    """What a kustomization of a user's own makes of k8s/: each manifest by its kind and name."""
+    if shutil.which("kubectl") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("kubectl is needed here")
+        pytest.skip("kubectl is not installed")
+    shutil.copytree(MANIFESTS, tmp_path / "k8s")
+    own = {
+        "namespace": "zoo",
+        "namePrefix": "my-",
+        "resources": ["../k8s"],
+        "components": ["../k8s/network-policy"],
+        "images": [{"name": "kubia-pet", "newName": "registry.example/zoo/pet", "newTag": "2"}],
+        "labels": [{"pairs": {"set": "my"}, "includeSelectors": True}],
+    }
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "kustomization.yaml").write_text(json.dumps(own))
+    done = subprocess.run(["kubectl", "kustomize", tmp_path / "own"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return {f"{each['kind']} {each['metadata']['name']}": each for each in yaml.safe_load_all(done.stdout)}
+
+
+def test_another_kustomization_gives_other_names_namespace_and_image(overlay: dict[str, Manifest]) -> None:
+    assert overlay.keys() == {
+        "StatefulSet my-kubia",
+        "Service my-kubia",
+        "Service my-kubia-public",
+        "PodDisruptionBudget my-kubia",
+        "NetworkPolicy my-kubia",
+    }
+    assert {each["metadata"]["namespace"] for each in overlay.values()} == {"zoo"}
+    spec = overlay["StatefulSet my-kubia"]["spec"]
+    assert spec["serviceName"] == "my-kubia"
+    assert spec["template"]["spec"]["containers"][0]["image"] == "registry.example/zoo/pet:2"
+
+
+def test_a_label_tells_two_sets_in_one_namespace_apart(overlay: dict[str, Manifest]) -> None:
+    labels = {"app": "kubia", "set": "my"}
+    spec = overlay["StatefulSet my-kubia"]["spec"]
+    assert spec["template"]["metadata"]["labels"] == labels
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"] == labels
+    policy = overlay["NetworkPolicy my-kubia"]["spec"]
+    assert policy["podSelector"]["matchLabels"] == labels
+    assert policy["egress"][1]["to"][0]["podSelector"]["matchLabels"] == labels
+    assert overlay["PodDisruptionBudget my-kubia"]["spec"]["selector"]["matchLabels"] == labels
+    for service in ("my-kubia", "my-kubia-public"):
+        assert overlay[f"Service {service}"]["spec"]["selector"] == labels
