@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -52,7 +52,8 @@ class Cluster:
 
     Use it as an async context manager: its connections are kept alive between two gatherings and closed
     at its exit. `peer_timeout`, `connect_timeout` and `gather_timeout` are seconds; `peer_limit` and
-    `gather_limit` bound the bytes taken from one peer and from all together.
+    `gather_limit` bound the bytes of one peer's value and of all together, so that a gathering needs up
+    to `gather_limit` and AT_ONCE times `peer_limit`.
     """
 
     def __init__(
@@ -153,19 +154,22 @@ class Cluster:
 
     async def _fetch(self, address: str, port: int, budget: "_Budget") -> Value | None:
         host = f"[{address}]" if ":" in address else address
-        with _errors_named(), budget.share() as take:
+        with _errors_named():
             # On a connection that was kept and meanwhile closed aiohttp tries once more (RFC 9110 §9.2.2).
             async with self._session.get(f"http://{host}:{port}/data", allow_redirects=False) as response:
-                if response.status == 404:  # noqa: PLR2004
-                    data = await self._body(response, take)
-                    if data.strip() == NO_VALUE.encode():
-                        return None
+                if response.status == 404 and await self._says_no_value(response):  # noqa: PLR2004
+                    return None
                 if response.status != 200:  # noqa: PLR2004
                     raise _PeerError("status", f"answered {response.status}")
                 _require_data(response)
-                return Value(await self._body(response, take))
+                data = await self._body(response)
+        budget.take(len(data))
+        return Value(data)
 
-    async def _body(self, response: aiohttp.ClientResponse, take: Callable[[int], None]) -> bytes:
+    async def _says_no_value(self, response: aiohttp.ClientResponse) -> bool:
+        return (await self._body(response)).strip() == NO_VALUE.encode()
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         too_much = _PeerError("too-much", f"sent more than {self._peer_limit} bytes")
         if (response.content_length or 0) > self._peer_limit:
             raise too_much
@@ -174,7 +178,6 @@ class Cluster:
             left -= len(piece)
             if left < 0:
                 raise too_much
-            take(len(piece))
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -229,28 +232,15 @@ class _PeerError(Exception):
 
 
 class _Budget:
-    """Bounds the bytes of one gathering."""
+    """Bounds the bytes of the values of one gathering; those of a peer that fails cost the others nothing."""
 
     def __init__(self, limit: int) -> None:
         self._limit = self._left = limit
 
-    @contextmanager
-    def share(self) -> Iterator[Callable[[int], None]]:
-        """Yields what must be told of each piece; a peer that fails has cost the others nothing."""
-        taken = 0
-
-        def take(size: int) -> None:
-            nonlocal taken
-            if size > self._left:
-                raise _PeerError("too-much", f"left out: the answers together exceed {self._limit} bytes")
-            self._left -= size
-            taken += size
-
-        try:
-            yield take
-        except BaseException:
-            self._left += taken
-            raise
+    def take(self, size: int) -> None:
+        if size > self._left:
+            raise _PeerError("too-much", f"left out: the answers together exceed {self._limit} bytes")
+        self._left -= size
 
 
 def _no_answer_within(seconds: float) -> Finding:

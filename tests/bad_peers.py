@@ -10,8 +10,10 @@ Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Non
 
 
 @contextlib.asynccontextmanager
-async def peer(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
-    """The port of a peer that treats each connection so."""
+async def peer(
+    behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0, listener: socket.socket | None = None
+) -> AsyncIterator[int]:
+    """The port of a peer that treats each connection so; a `listener` outlives it, for one that restarts."""
     connections: set[asyncio.StreamWriter] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -23,7 +25,10 @@ async def peer(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> 
             connections.discard(writer)
             writer.close()
 
-    server = await asyncio.start_server(handle, host, port)
+    if listener is not None:
+        server = await asyncio.start_server(handle, sock=listener.dup())
+    else:
+        server = await asyncio.start_server(handle, host, port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
