@@ -1,4 +1,4 @@
-"""A FUSE file system that shows another directory: `python -m tests.durability.mirror SOURCE MOUNT_POINT SHORT`.
+"""A FUSE file system that shows another directory: python -m tests.durability.mirror SOURCE MOUNT SHORT.
 
 Stopped by SIGSTOP it is a volume that hangs; a write takes at most SHORT bytes of what it is given.
 """

@@ -71,7 +71,14 @@ class Mirrored:
         """Mounts it; what was on it is there."""
         self.path.mkdir(exist_ok=True)
         self._source.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "tests.durability.mirror", self._source, self.path, str(SHORT)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.durability.mirror",
+            str(self._source),
+            str(self.path),
+            str(SHORT),
+        ]
         self._process = subprocess.Popen(command)
         until("the FUSE volume", lambda: self._process.poll() is not None or os.path.ismount(self.path))
         assert self._process.poll() is None, "FUSE does not work here"
