@@ -1,0 +1,147 @@
+"""What sharing a run promises, whoever comes when."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubia_pet.next_run import NextRun
+
+
+class Runs:
+    """Runs that end one at a time, when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, int]] = []  # argument and number of callers
+        self.under_way = 0
+        self._ends: asyncio.Queue[Exception | None] = asyncio.Queue()
+        self.shared = NextRun(self._run)
+
+    async def _run(self, argument: str, callers: int) -> int:
+        """Returns its own number."""
+        number = len(self.begun)
+        self.begun.append((argument, callers))
+        self.under_way += 1
+        assert self.under_way == 1
+        error = await self._ends.get()
+        self.under_way -= 1
+        if error is not None:
+            raise error
+        return number
+
+    async def join(self, *arguments: str) -> list[asyncio.Task[int]]:
+        """Callers that came in this order."""
+        callers = [asyncio.create_task(self.shared.join(argument)) for argument in arguments]
+        await turns()
+        return callers
+
+    async def end_one(self, error: Exception | None = None) -> None:
+        """Lets the run that is under way, or else the next one, end."""
+        self._ends.put_nowait(error)
+        await turns()
+
+
+async def turns() -> None:
+    """Lets every task run on until it waits for something."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_callers_that_come_at_once_share_a_run_with_the_newest_argument() -> None:
+    runs = Runs()
+    callers = await runs.join("a", "b", "c")
+    await runs.end_one()
+    assert await asyncio.gather(*callers) == [0, 0, 0]
+    assert runs.begun == [("c", 3)]
+
+
+async def test_nobody_joins_a_run_that_began_before_they_came() -> None:
+    runs = Runs()
+    (first,) = await runs.join("a")
+    late = await runs.join("b", "c")
+    await runs.end_one()
+    assert first.done()
+    assert not any(caller.done() for caller in late)
+    await runs.end_one()
+    assert await asyncio.gather(first, *late) == [0, 1, 1]
+    assert runs.begun == [("a", 1), ("c", 2)]
+
+
+async def test_an_error_goes_to_all_callers_of_its_run_and_to_no_other() -> None:
+    runs = Runs()
+    failing = await runs.join("a", "b")
+    (next_,) = await runs.join("c")
+    await runs.end_one(OSError("broken"))
+    for caller in failing:
+        with pytest.raises(OSError, match="broken"):
+            await caller
+    await runs.end_one()
+    assert await next_ == 1
+
+
+async def test_a_caller_that_is_cancelled_leaves_the_run_to_the_others() -> None:
+    runs = Runs()
+    gone, staying = await runs.join("a", "b")
+    gone.cancel()
+    await turns()
+    await runs.end_one()
+    assert gone.cancelled()
+    assert await staying == 0
+
+
+async def test_a_run_whose_callers_are_all_gone_still_runs_and_its_error_is_nobodys(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runs = Runs()
+    (first,) = await runs.join("a")
+    (gone,) = await runs.join("b")
+    gone.cancel()
+    await runs.end_one()
+    await runs.end_one(OSError("broken"))
+    assert await first == 0
+    (after,) = await runs.join("c")
+    await runs.end_one()
+    assert await after == 2
+    assert [argument for argument, _ in runs.begun] == ["a", "b", "c"]
+    assert not caplog.records
+
+
+async def test_a_thousand_callers_make_two_runs_one_under_way_and_one_that_waits() -> None:
+    runs = Runs()
+    first = await runs.join("first")
+    others = await runs.join(*map(str, range(1000)))
+    await runs.end_one()
+    await runs.end_one()
+    assert set(await asyncio.gather(*first, *others)) == {0, 1}
+    assert runs.begun == [("first", 1), ("999", 1000)]
+
+
+@given(st.lists(st.sampled_from(["comes", "leaves", "ends", "fails"]), max_size=30))
+def test_whoever_comes_and_goes_when_each_result_is_of_a_run_that_began_later_with_an_argument_as_new(
+    events: Sequence[str],
+) -> None:
+    async def play() -> None:
+        runs = Runs()
+        callers: list[tuple[int, int, asyncio.Task[int]]] = []  # number, runs begun before it came, task
+        for event in events:
+            match event:
+                case "comes":
+                    begun = len(runs.begun)
+                    callers.extend((len(callers), begun, task) for task in await runs.join(str(len(callers))))
+                case "leaves" if callers:
+                    callers[len(callers) // 2][2].cancel()
+                    await turns()
+                case "ends" | "fails" if runs.under_way:
+                    await runs.end_one(OSError("broken") if event == "fails" else None)
+        while runs.under_way:
+            await runs.end_one()
+        for number, begun, task in callers:
+            assert task.done()
+            if not task.cancelled() and task.exception() is None:
+                assert task.result() >= begun
+                assert int(runs.begun[task.result()][0]) >= number
+        assert sum(served for _, served in runs.begun) == len(callers)
+
+    asyncio.run(play())
