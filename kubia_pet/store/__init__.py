@@ -202,7 +202,7 @@ class Store:
         closed = asyncio.ensure_future(self._in(self._writer, self._volume.close))
         await asyncio.wait((closed,), timeout=self._timeout)
         for thread in (self._reader, self._writer):
-            thread.shutdown(wait=False, cancel_futures=True)  # one may hang with its volume
+            thread.shutdown(wait=False)  # one may hang with its volume
 
     @staticmethod
     def _now() -> float:

@@ -1,0 +1,530 @@
+"""The store on real files; only fsync can be held or made to fail, as a disk would."""
+
+import asyncio
+import errno
+import fcntl
+import os
+import resource
+import stat
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockingError, blockbuster_ctx
+
+from kubia_pet.store import (
+    Store,
+    StoreError,
+    ValueUnreadableError,
+    VolumeFullError,
+    VolumeUnavailableError,
+    VolumeUnusableError,
+)
+
+LIMIT = 100_000
+TIMEOUT = 0.5
+IMPATIENT = 0.1
+
+
+class Observer:
+    """How many writers shared each commit and whether it succeeded, and the size last seen."""
+
+    def __init__(self) -> None:
+        self.commits: list[tuple[int, bool]] = []
+        self.size: int | None = None
+
+    def committed(self, writers: int, seconds: float, *, ok: bool) -> None:
+        assert seconds >= 0
+        self.commits.append((writers, ok))
+
+    def holds(self, size: int) -> None:
+        self.size = size
+
+
+class Disk:
+    """The fsync of this process, which a test holds or lets fail for files or for directories."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._holds: set[str] = set()
+        self._fails: set[str] = set()
+        self._changed = threading.Condition()
+        self.waiting = 0
+        name, module = ("fcntl", fcntl) if sys.platform == "darwin" else ("fsync", os)
+        self._real: Callable[..., object] = getattr(module, name)
+        monkeypatch.setattr(module, name, self._sync)
+
+    def _sync(self, file: int, *command: int) -> object:
+        kind = "directory" if stat.S_ISDIR(os.fstat(file).st_mode) else "file"
+        with self._changed:
+            self.waiting += 1
+            self._changed.wait_for(lambda: kind not in self._holds, 10)
+            self.waiting -= 1
+        if kind in self._fails:
+            raise OSError(errno.EIO, "Input/output error")
+        return self._real(file, *command)
+
+    @contextmanager
+    def holding(self, kind: str) -> Iterator[None]:
+        """For its time an fsync of that kind does not return."""
+        self._holds.add(kind)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holds.clear()
+                self._changed.notify_all()
+
+    @contextmanager
+    def failing(self, *kinds: str) -> Iterator[None]:
+        """For its time each fsync of those kinds fails."""
+        self._fails |= {*kinds}
+        try:
+            yield
+        finally:
+            self._fails.clear()
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+@pytest.fixture
+def observer() -> Observer:
+    return Observer()
+
+
+def store_on(path: Path, observer: Observer | None = None) -> Store:
+    return Store(path, limit=LIMIT, timeout=TIMEOUT, lock_wait=IMPATIENT, observer=observer or Observer())
+
+
+@pytest.fixture
+async def store(tmp_path: Path, observer: Observer) -> AsyncIterator[Store]:
+    async with store_on(tmp_path, observer) as store:
+        yield store
+
+
+async def until(what: str, ready: Callable[[], object]) -> None:
+    """Lets others run until `ready` returns something true."""
+    deadline = time.monotonic() + 5
+    while not ready():
+        assert time.monotonic() < deadline, f"gave up waiting for {what}"
+        await asyncio.sleep(0.005)
+
+
+async def works(store: Store) -> bool:
+    try:
+        await store.check()
+    except StoreError:
+        return False
+    return True
+
+
+async def until_it_works(store: Store) -> None:
+    deadline = time.monotonic() + 5
+    while not await works(store):
+        assert time.monotonic() < deadline, "it did not mend itself"
+        await asyncio.sleep(0.02)
+
+
+def names_in(path: Path) -> list[str]:
+    return [each.name for each in path.iterdir()]
+
+
+async def data_in(store: Store) -> bytes | None:
+    value = await store.read()
+    return None if value is None else value.data
+
+
+# Reading and writing
+
+
+async def test_a_new_volume_has_no_value(store: Store) -> None:
+    assert await store.read() is None
+
+
+@pytest.mark.parametrize("data", [b"", b"Hey there!", b"\x00\xff\r\n", b"v" * LIMIT])
+async def test_what_was_written_is_read_byte_for_byte_also_by_the_next_store(
+    tmp_path: Path, data: bytes
+) -> None:
+    async with store_on(tmp_path) as store:
+        await store.write(data)
+        assert await data_in(store) == data
+    async with store_on(tmp_path) as store:
+        assert await data_in(store) == data
+        assert names_in(tmp_path) == ["kubia.txt"]
+
+
+async def test_a_removed_value_is_gone_also_for_the_next_store(tmp_path: Path) -> None:
+    async with store_on(tmp_path) as store:
+        await store.write(b"value")
+        await store.remove()
+        await store.remove()
+        assert await store.read() is None
+    async with store_on(tmp_path) as store:
+        assert await store.read() is None
+
+
+async def test_what_others_change_shows_in_the_next_read(store: Store, tmp_path: Path) -> None:
+    await store.write(b"ours")
+    for data in (b"theirs", b"eirths", b""):
+        (tmp_path / "kubia.txt").write_bytes(data)
+        assert await data_in(store) == data
+    (tmp_path / "kubia.txt").unlink()
+    assert await store.read() is None
+
+
+async def test_nothing_of_it_holds_the_event_loop(tmp_path: Path) -> None:
+    with blockbuster_ctx():
+        async with store_on(tmp_path) as store:
+            await store.write(b"value")
+            await store.read()
+            await store.check()
+            await store.remove()
+        with pytest.raises(BlockingError):  # it would have told
+            names_in(tmp_path)
+
+
+# Sharing
+
+
+async def test_writes_that_come_at_once_share_one_commit_of_the_newest(
+    store: Store, observer: Observer
+) -> None:
+    await asyncio.gather(*(store.write(b"%d" % number) for number in range(100)))
+    assert observer.commits == [(100, True)]
+    assert await data_in(store) == b"99"
+    assert observer.size == 2
+
+
+async def test_writes_that_come_during_a_commit_share_the_next_and_none_is_acknowledged_before(
+    store: Store, observer: Observer, disk: Disk
+) -> None:
+    with disk.holding("file"):
+        first = asyncio.create_task(store.write(b"first"))
+        await until("the first commit", lambda: disk.waiting)
+        others = [asyncio.create_task(store.write(b"%d" % number)) for number in range(10)]
+        await asyncio.sleep(0)
+        assert not first.done()
+    await first
+    assert not any(other.done() for other in others)
+    await asyncio.gather(*others)
+    assert observer.commits == [(1, True), (10, True)]
+    assert await data_in(store) == b"9"
+
+
+async def test_a_read_waits_for_a_change_that_a_crash_could_still_take_back(store: Store, disk: Disk) -> None:
+    await store.write(b"old")
+    with disk.holding("directory"):
+        writing = asyncio.create_task(store.write(b"new"))
+        await until("the commit", lambda: disk.waiting)
+        reading = asyncio.create_task(data_in(store))
+        done, _ = await asyncio.wait((reading,), timeout=TIMEOUT / 5)
+        assert not done
+    assert await reading == b"new"
+    await writing
+
+
+# The lock, and what a start finds
+
+
+async def test_a_second_store_on_the_same_directory_gives_up_in_time_with_a_sentence(
+    store: Store, tmp_path: Path
+) -> None:
+    await store.write(b"the first one's")
+    with pytest.raises(VolumeUnusableError, match="is locked by another process"):
+        async with asyncio.timeout(5):
+            await store_on(tmp_path).__aenter__()
+    assert await data_in(store) == b"the first one's"
+
+
+async def test_a_store_waits_for_the_one_before_it_to_leave(tmp_path: Path) -> None:
+    patient = Store(tmp_path, limit=LIMIT, timeout=TIMEOUT, lock_wait=10, observer=Observer())
+    async with store_on(tmp_path) as first:
+        opening = asyncio.create_task(patient.__aenter__())
+        await first.write(b"the first one's")
+        assert not opening.done()
+    async with asyncio.timeout(5):
+        await opening
+    assert await data_in(patient) == b"the first one's"
+    await patient.__aexit__()
+
+
+async def test_the_lock_is_kept_until_a_commit_that_hangs_is_over(tmp_path: Path, disk: Disk) -> None:
+    store = await store_on(tmp_path).__aenter__()
+    with disk.holding("file"):
+        with pytest.raises(VolumeUnavailableError):
+            await store.write(b"late")
+        await store.__aexit__()
+        with pytest.raises(VolumeUnusableError):
+            await store_on(tmp_path).__aenter__()
+    patient = Store(tmp_path, limit=LIMIT, timeout=TIMEOUT, lock_wait=10, observer=Observer())
+    async with patient:
+        assert await data_in(patient) == b"late"
+
+
+async def test_a_temporary_file_that_a_crash_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "kubia.txt").write_bytes(b"value")
+    (tmp_path / ".kubia.txt.tmp").write_bytes(b"half a val")
+    async with store_on(tmp_path) as store:
+        assert names_in(tmp_path) == ["kubia.txt"]
+        assert await data_in(store) == b"value"
+
+
+async def test_a_value_that_cannot_be_made_durable_at_the_start_is_served_only_when_it_is(
+    tmp_path: Path, disk: Disk
+) -> None:
+    (tmp_path / "kubia.txt").write_bytes(b"value")
+    with disk.failing("file", "directory"):
+        store = await store_on(tmp_path).__aenter__()
+        assert not await works(store)
+        with pytest.raises(VolumeUnavailableError, match="did not confirm"):
+            await store.read()
+    await until_it_works(store)
+    assert await data_in(store) == b"value"
+    await store.__aexit__()
+
+
+@contextmanager
+def as_an_ordinary_user() -> Iterator[None]:
+    """For its time root is nobody; others are who they are."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setegid(65534)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o000], ids=["not writable", "not readable"])
+async def test_a_directory_that_denies_us_is_told_with_owner_user_and_what_to_do(
+    tmp_path: Path, mode: int
+) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=mode)
+    for above in (tmp_path, *tmp_path.parents[:2]):
+        above.chmod(0o755)
+    with as_an_ordinary_user():
+        user, group = os.geteuid(), os.getegid()
+        with pytest.raises(VolumeUnusableError) as told:
+            await store_on(data_dir).__aenter__()
+    data_dir.chmod(0o755)
+    found = data_dir.stat()
+    assert str(told.value) == (
+        f"{data_dir} cannot be written (Permission denied): it belongs to {found.st_uid}:{found.st_gid} with "
+        f"mode {mode:04o}, and this is user {user}:{group}. Mount it writable, in Kubernetes with fsGroup: "
+        f"{group}, or chown it to {user}."
+    )
+
+
+@pytest.mark.parametrize("is_file", [False, True], ids=["missing", "a file"])
+async def test_what_is_no_directory_is_told_with_what_to_do(tmp_path: Path, *, is_file: bool) -> None:
+    path = tmp_path / "data"
+    if is_file:
+        path.write_text("a file")
+    with pytest.raises(
+        VolumeUnusableError, match=rf"^{path} is not a directory \(.*\): mount a volume there, "
+    ):
+        await store_on(path).__aenter__()
+
+
+# Odd things in the value's place
+
+
+def put_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def put_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def put_link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def put_too_much(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2 << 30)
+
+
+@pytest.mark.parametrize("put", [put_directory, put_fifo, put_link, put_too_much])
+async def test_something_odd_in_the_values_place_is_an_error_that_names_it_until_it_is_replaced(
+    store: Store, tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "kubia.txt"
+    put(file)
+    with pytest.raises(ValueUnreadableError, match=f"^{file} .*remove it"):
+        await store.read()
+    assert not await works(store)
+    if put is put_directory:
+        with pytest.raises(VolumeUnavailableError, match="Is a directory"):
+            await store.write(b"value")
+        file.rmdir()
+    await store.write(b"value")
+    assert await data_in(store) == b"value"
+    assert await works(store)
+
+
+async def test_a_value_of_the_limit_is_read_and_one_byte_more_is_not(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "kubia.txt").write_bytes(b"v" * LIMIT)
+    assert await data_in(store) == b"v" * LIMIT
+    (tmp_path / "kubia.txt").write_bytes(b"v" * (LIMIT + 1))
+    with pytest.raises(ValueUnreadableError, match="over the limit of 100000 bytes"):
+        await store.read()
+
+
+async def test_a_fault_that_is_not_the_files_own_is_the_volumes_and_nobody_is_told_to_remove_the_value(
+    store: Store,
+) -> None:
+    await store.write(b"value")
+    with no_more_files(), pytest.raises(VolumeUnavailableError) as told:
+        await store.read()
+    assert "remove" not in str(told.value)
+    await until_it_works(store)
+    assert await data_in(store) == b"value"
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """For its time this process can open no file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# Faults
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """For its time a write is cut short at `size` bytes, and the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_without_room_a_write_fails_the_old_value_stands_and_it_mends_itself(
+    store: Store, tmp_path: Path, observer: Observer
+) -> None:
+    await store.write(b"old")
+    with no_file_longer_than(5000):
+        with pytest.raises(VolumeFullError, match="the old one stands"):
+            await store.write(b"n" * 10_000)
+        assert await data_in(store) == b"old"
+        assert not await works(store)
+        assert names_in(tmp_path) == ["kubia.txt"]
+    await until_it_works(store)
+    assert await data_in(store) == b"old"
+    assert observer.commits == [(1, True), (1, False)]
+
+
+async def test_an_fsync_that_fails_leaves_the_old_value_and_the_next_write_mends_it(
+    store: Store, tmp_path: Path, disk: Disk
+) -> None:
+    await store.write(b"old")
+    with disk.failing("file"):
+        with pytest.raises(VolumeUnavailableError, match="the old one stands"):
+            await store.write(b"refused")
+        assert await data_in(store) == b"old"
+        assert not await works(store)
+    await store.write(b"new")
+    assert await data_in(store) == b"new"
+    assert await works(store)
+    assert names_in(tmp_path) == ["kubia.txt"]
+
+
+@pytest.mark.parametrize("change", [b"new", None], ids=["a write", "a removal"])
+async def test_a_change_whose_directory_fsync_failed_is_not_served_and_mends_itself(
+    store: Store, disk: Disk, change: bytes | None
+) -> None:
+    await store.write(b"old")
+    with disk.failing("directory"):
+        with pytest.raises(VolumeUnavailableError, match="whether the old value or the new one stands"):
+            await (store.remove() if change is None else store.write(change))
+        with pytest.raises(VolumeUnavailableError, match="did not confirm the last change"):
+            await store.read()
+        assert not await works(store)
+    await until_it_works(store)
+    assert await data_in(store) == change
+
+
+async def test_a_write_after_an_unconfirmed_change_settles_it_at_once(store: Store, disk: Disk) -> None:
+    with disk.failing("directory"), pytest.raises(VolumeUnavailableError):
+        await store.write(b"doubtful")
+    await store.write(b"sure")
+    assert await data_in(store) == b"sure"
+
+
+async def test_while_the_volume_hangs_every_call_ends_within_its_deadline_and_afterwards_all_works(
+    store: Store, disk: Disk
+) -> None:
+    await store.write(b"old")
+    with disk.holding("directory"):
+        calls = (store.write(b"new"), store.write(b"newer"), store.read(), store.remove(), store.check())
+        began = time.monotonic()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert time.monotonic() - began < TIMEOUT + 1
+        assert [type(result) for result in results] == [VolumeUnavailableError] * len(calls)
+        assert all("did not answer within 0.5 s" in str(result) for result in results)
+    await store.write(b"after")
+    assert await data_in(store) == b"after"
+    assert await works(store)
+
+
+async def test_a_write_that_hangs_before_its_rename_makes_it_unready_but_the_old_value_is_read(
+    store: Store, disk: Disk
+) -> None:
+    await store.write(b"old")
+    with disk.holding("file"):
+        with pytest.raises(VolumeUnavailableError, match="may still take effect"):
+            await store.write(b"new")
+        assert await data_in(store) == b"old"
+        assert not await works(store)
+    await until_it_works(store)
+    assert await data_in(store) == b"new"
+
+
+async def test_a_directory_that_is_gone_is_an_error_until_one_is_made_again(
+    tmp_path: Path,
+) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    async with store_on(data_dir) as store:
+        await store.write(b"value")
+        data_dir.rename(tmp_path / "elsewhere")
+        for call in (store.read(), store.write(b"new"), store.remove(), store.check()):
+            with pytest.raises(VolumeUnavailableError, match="is gone"):
+                await call
+        data_dir.mkdir()
+        await until_it_works(store)
+        assert await store.read() is None
+        with pytest.raises(VolumeUnusableError):
+            await store_on(data_dir).__aenter__()
+    assert (tmp_path / "elsewhere" / "kubia.txt").read_bytes() == b"value"
+
+
+async def test_a_fault_is_logged_once_and_its_end_too(
+    store: Store, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "kubia_pet.store")
+    with disk.failing("file"):
+        for _ in range(5):
+            with pytest.raises(VolumeUnavailableError):
+                await store.write(b"refused")
+    await until_it_works(store)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
