@@ -156,7 +156,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Tells clients what they garble, but not the log: it is no place for strangers to fill."""
-        if isinstance(exc, HttpProcessingError):
+        # UnicodeEncodeError: an Expect that aiohttp does not know, and fails to repeat as it is not text.
+        if isinstance(exc, HttpProcessingError | UnicodeEncodeError):
             log.debug("Refused what is not HTTP: %r", message)
             return ProblemError(400, NOT_HTTP, close=True).response(request)
         return super().handle_error(request, status, exc, message)

@@ -1,6 +1,7 @@
 """HTTP as bytes on a socket, for what no client library would send."""
 
 import asyncio
+import contextlib
 import re
 from urllib.parse import urlsplit
 
@@ -21,22 +22,32 @@ def request(method: str, path: str, *lines: str, body: bytes = b"", host: str = 
     return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
 
 
-async def exchange(url: str, *pieces: bytes, pause: float = 0.0) -> bytes:
-    """Sends `pieces`, `pause` seconds apart; all that the server said until it closed the connection."""
+async def exchange(url: str, *pieces: bytes, pause: float = 0.0, end: bool = False) -> bytes:
+    """Sends `pieces`, `pause` seconds apart; all that the server said until it closed the connection.
+
+    With `end` the client closes its half, after which the server says no more than it did already.
+    """
     reader, writer = await asyncio.open_connection(*address_of(url))
-    answer = bytearray()
-    try:
+    answer = asyncio.create_task(_all_of(reader))
+    with contextlib.suppress(ConnectionError):  # closed as well, and less kindly
         for number, piece in enumerate(pieces):
             if number and pause:
                 await asyncio.sleep(pause)
             writer.write(piece)
             await writer.drain()
-        while some := await reader.read(1 << 16):
-            answer += some
-    except ConnectionError:
-        pass  # closed as well, and less kindly
+        if end:
+            writer.write_eof()
+    try:
+        return await answer
     finally:
         writer.transport.abort()
+
+
+async def _all_of(reader: asyncio.StreamReader) -> bytes:
+    answer = bytearray()
+    with contextlib.suppress(ConnectionError):
+        while some := await reader.read(1 << 16):
+            answer += some
     return bytes(answer)
 
 
