@@ -112,7 +112,9 @@ def test_every_port_leads_to_the_one_that_the_pet_listens_on() -> None:
     assert CONTAINER["ports"] == [{"name": "http", "containerPort": SETTINGS.port}]
     for service in (HEADLESS, PUBLIC):
         (port,) = service["spec"]["ports"]
-        assert (port["name"], port["targetPort"]) == ("http", "http")
+        assert port["targetPort"] == "http"
+    assert HEADLESS["spec"]["ports"][0]["name"] == "http"  # _http._tcp.kubia
+    assert "name" not in PUBLIC["spec"]["ports"][0]  # as a name would have to be said in the API server's URL
     assert HEADLESS["spec"]["ports"][0]["port"] == SETTINGS.port
     assert PUBLIC["spec"]["ports"][0]["port"] == 80
 
