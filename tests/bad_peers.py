@@ -120,6 +120,19 @@ def endless(head: bytes, again: bytes) -> Behaviour:
 
 
 ENDLESS = endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536)
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+FLOODS = {
+    "an endless body": ENDLESS,
+    "endless interim answers": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000),
+    "an endless line": endless(b"HTTP/1.1 200 ", b"O" * 65536),
+    "endless headers": endless(b"HTTP/1.1 200 OK\r\n", b"X-Header: y\r\n" * 5000),
+    "endless long headers": endless(b"HTTP/1.1 200 OK\r\n", b"X-Header: " + b"y" * 8000 + b"\r\n"),
+    "endless small chunks": endless(CHUNKED, b"1\r\nx\r\n" * 10000),
+    "an endless chunk extension": endless(CHUNKED + b"1;", b"x" * 65536),
+    "endless trailers": endless(CHUNKED + b"0\r\n", b"X-Trailer: y\r\n" * 5000),
+    "endless answers to one request": endless(b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx" * 1000),
+    "endless empty lines": endless(b"", b"\r\n" * 30000),
+}
 ONE_BYTE_A_SECOND = says(b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n", *[b"x"] * 30, pause=1.0)
 
 

@@ -1,7 +1,7 @@
 """A process of its own with a name server and many peers, so that a test's event loop has only its own work.
 
-`python -m tests.hostile.peers.crowd NUMBER good|bad [additional]` prints both ports and serves until its
-standard input ends. Bad peers close each connection without an answer. One socket serves all peers.
+`python -m tests.hostile.peers.crowd NUMBER KIND [additional]` prints both ports and serves until its
+standard input ends. One socket serves all peers.
 """
 
 import asyncio
@@ -12,16 +12,22 @@ from contextlib import contextmanager
 
 import dns.message
 
-from tests.bad_peers import answers, closes_at_once, peer
+from tests.bad_peers import FLOODS, answers, closes_at_once, peer
 from tests.dns_server import SERVICE, NameServer, Zone, canned
 
 VALUE = b"Hey there! This greeting is of some length, so that a line looks like a line."
 
 
-async def serve(number: int, *, good: bool, additional: bool) -> None:
+KINDS = FLOODS | {
+    "good": answers(VALUE, Content_Type="text/plain; charset=utf-8"),
+    "closing": closes_at_once,
+    "nearly endless": answers(b"x" * 2**20),
+}
+
+
+async def serve(number: int, kind: str, *, additional: bool) -> None:
     """Serves until the standard input ends."""
-    behaviour = answers(VALUE, Content_Type="text/plain; charset=utf-8") if good else closes_at_once
-    async with peer(behaviour) as port:
+    async with peer(KINDS[kind]) as port:
         zone = Zone(additional=additional)
         for ordinal in range(number):
             zone.add(f"kubia-{ordinal}", port)
@@ -34,9 +40,9 @@ async def serve(number: int, *, good: bool, additional: bool) -> None:
 
 
 @contextmanager
-def crowd(number: int, *, good: bool = True, additional: bool = True) -> Iterator[tuple[int, int]]:
+def crowd(number: int, kind: str = "good", *, additional: bool = True) -> Iterator[tuple[int, int]]:
     """The peers' port and the name server's."""
-    command = [sys.executable, "-m", "tests.hostile.peers.crowd", str(number), "good" if good else "bad"]
+    command = [sys.executable, "-m", "tests.hostile.peers.crowd", str(number), kind]
     command += ["additional"] * additional
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -46,4 +52,4 @@ def crowd(number: int, *, good: bool = True, additional: bool = True) -> Iterato
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), good=sys.argv[2] == "good", additional="additional" in sys.argv))
+    asyncio.run(serve(int(sys.argv[1]), sys.argv[2], additional="additional" in sys.argv))
