@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 RESERVE = 64  # connections over the cap, for probes and peers
 BACKLOG = 1024  # connections that the kernel holds until they are accepted
 ACCEPTED = 32  # connections accepted in a row, before the event loop turns to others
+UNREAD = 1 << 16  # bytes of a body that wait in the kernel, and again here: times all connections
 FILES = 128  # open files at most, connections from clients aside: to peers, the value, the log
 LINGERING = 1.0  # seconds in which a refused body is read, so that its client sees the answer
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
@@ -77,8 +78,10 @@ def listen(settings: Settings) -> socket.socket:
         where = f"{settings.host or 'all addresses'}, port {settings.port}"
         reason = (error.strerror or str(error)).partition(" (while")[0]
         raise OSError(f"Cannot listen on {where}: {reason}.") from error
+    # Accepted sockets inherit both.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD)
     if _TCP_USER_TIMEOUT is not None:
-        # The kernel ends a connection whose client takes nothing; accepted sockets inherit it.
+        # The kernel forgets what it still holds for a client that takes nothing.
         listener.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(settings.client_timeout * 1000))
     return listener
 
@@ -97,6 +100,7 @@ async def _accept(
         access_log=None,
         auto_decompress=False,
         lingering_time=LINGERING,
+        read_bufsize=UNREAD,
     )
     server = await asyncio.get_running_loop().create_server(gate, sock=listener, backlog=ACCEPTED)
     listener.listen(BACKLOG)

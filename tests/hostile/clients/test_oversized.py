@@ -1,0 +1,52 @@
+"""Values over the limit, many at once: refused, in bounded memory."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kubia_pet.handlers import UPLOADS
+from tests.hostile.clients.raw_http import body_of, exchange, request, statuses
+from tests.hostile.clients.vitals import forget_peak, memory, peak_memory, reads_proc
+from tests.pods import Pod
+
+LIMIT = 1 << 20
+AT_ONCE = 100
+OLD = b"the old value"
+
+
+def declared() -> list[bytes]:
+    value = bytes(LIMIT + 1)
+    return [request("POST", "/", f"Content-Length: {len(value)}"), *pieces_of(value)]
+
+
+def chunked() -> list[bytes]:
+    chunks = [b"%x\r\n" % len(piece) + piece + b"\r\n" for piece in pieces_of(bytes(LIMIT + 1))]
+    return [request("POST", "/", "Transfer-Encoding: chunked"), *chunks, b"0\r\n\r\n"]
+
+
+def pieces_of(value: bytes) -> list[bytes]:
+    return [value[at : at + (1 << 16)] for at in range(0, len(value), 1 << 16)]
+
+
+@reads_proc
+@pytest.mark.parametrize("sent", [declared(), chunked()], ids=["with its length", "chunked"])
+async def test_a_hundred_values_over_the_limit_are_refused_in_bounded_memory(
+    tmp_path: Path, sent: list[bytes]
+) -> None:
+    with Pod(tmp_path / "data") as pod:
+        put = request("POST", "/", f"Content-Length: {len(OLD)}", body=OLD)
+        assert statuses(await exchange(pod.url, put)) == [200]
+        await exchange(pod.url, *sent)
+        forget_peak(pod.process.pid)
+        before = memory(pod.process.pid)
+        answers = await asyncio.gather(*(exchange(pod.url, *sent) for _ in range(AT_ONCE)))
+        grown = peak_memory(pod.process.pid) - before
+        seen = Counter(status for answer in answers for status in statuses(answer))
+        print(f"{dict(seen)}, {grown / 2**20:.1f} MiB more at most")  # noqa: T201 - the figures
+        # Those that were let in are told of the limit, the others that there are too many.
+        assert seen[413] + seen[503] == AT_ONCE
+        assert seen[413] >= (AT_ONCE if sent[0] == declared()[0] else UPLOADS)
+        assert grown <= 2 * UPLOADS * LIMIT  # once as values, at most as much again as what was not read yet
+        assert body_of(await exchange(pod.url, request("GET", "/data"))) == OLD
