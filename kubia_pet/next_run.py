@@ -20,46 +20,37 @@ class NextRun(Generic[A, R]):
 
     def __init__(self, run: Callable[[A, int], Awaitable[R]]) -> None:
         self._run = run
-        self._next: _Batch[A, R] | None = None
+        self._waiting: list[asyncio.Future[R]] = []
+        self._newest: A  # of those who wait
         self._driver: asyncio.Task[None] | None = None
 
     async def join(self, argument: A) -> R:
         """The result of the next run, or its error. Cancelling the caller does not cancel the run."""
-        if self._next is None:
-            self._next = _Batch(asyncio.get_running_loop().create_future())
-            if self._driver is None:
-                self._driver = asyncio.create_task(self._drive())
-        batch = self._next
-        batch.argument = argument
-        batch.callers += 1
-        return await asyncio.shield(batch.result)
+        caller: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append(caller)
+        self._newest = argument
+        if self._driver is None:
+            self._driver = asyncio.create_task(self._drive())
+        return await caller
 
     async def _drive(self) -> None:
+        callers: list[asyncio.Future[R]] = []
         try:
-            while (batch := self._next) is not None:
-                self._next = None
-                await batch.settle(self._run)
+            while self._waiting:
+                callers, self._waiting = self._waiting, []
+                try:
+                    result = await self._run(self._newest, len(callers))
+                except Exception as error:  # noqa: BLE001 - it is handed on to every caller
+                    for caller in _still_there(callers):
+                        caller.set_exception(error)
+                else:
+                    for caller in _still_there(callers):
+                        caller.set_result(result)
         finally:
             self._driver = None
+            for caller in _still_there(callers + self._waiting):  # the program is ending
+                caller.cancel()
 
 
-class _Batch(Generic[A, R]):
-    """The callers of one run that has not begun yet."""
-
-    argument: A
-
-    def __init__(self, result: asyncio.Future[R]) -> None:
-        self.result = result
-        self.callers = 0
-
-    async def settle(self, run: Callable[[A, int], Awaitable[R]]) -> None:
-        try:
-            result = await run(self.argument, self.callers)
-        except asyncio.CancelledError:
-            self.result.cancel()
-            raise
-        except Exception as error:  # noqa: BLE001 - it is handed on to every caller
-            self.result.set_exception(error)
-            self.result.exception()  # the callers may all be gone: no "never retrieved" in the log
-        else:
-            self.result.set_result(result)
+def _still_there(callers: list[asyncio.Future[R]]) -> list[asyncio.Future[R]]:
+    return [caller for caller in callers if not caller.done()]

@@ -151,9 +151,8 @@ class Store:
         finally:
             self._observer.committed(writers, self._now() - self._commit_began, ok=ok)
             self._commit_began = None
-        log.info(
-            "Value %s, for %d writers", "removed" if data is None else f"of {len(data)} bytes stored", writers
-        )
+        done = "Removed the value" if data is None else f"Stored {len(data)} bytes"
+        log.info("%s%s", done, f", for {writers} requests at once" if writers > 1 else "")
         self._works_again()
 
     async def _before_deadline(self, call: Awaitable[T]) -> T:
