@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,15 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     changed = {name: given[name] for name in ("rounds", "seconds") if given[name]}
     effort = dataclasses.replace(QUICK if quick else Effort(), **changed)
-    about = description() | {"load": "wrk" if WRK and effort.seconds >= 1 else "bench/load.py"}
+    effort = dataclasses.replace(effort, warm_up=min(effort.warm_up, effort.seconds))
+    about = (
+        {"when": datetime.now(UTC).isoformat(timespec="seconds")}
+        | description()
+        | {"load": "wrk" if WRK and effort.seconds >= 1 else "bench/load.py"}
+    )
     for path in (volumes, json_path.parent, plot_path.parent):
         path.mkdir(parents=True, exist_ok=True)
+    click.echo("\n".join(f"{name}: {value}" for name, value in about.items()))
     figures: dict[str, list[Figure]] = {}
     with tempfile.TemporaryDirectory(prefix="volumes-", dir=volumes) as directory:
         bench = Bench(effort, Path(directory), _server(given, "ours"), _server(given, "against"))

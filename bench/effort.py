@@ -20,7 +20,7 @@ class Effort:
     idle: float = 10.0
 
 
-QUICK = Effort(rounds=2, seconds=1.0, warm_up=1.0, requests=10_000, idle=3.0)
+QUICK = Effort(rounds=2, seconds=1.0, warm_up=1.0, curve=(1, 10, 100), requests=10_000, idle=3.0)
 
 
 @dataclass(frozen=True)

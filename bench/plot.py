@@ -27,9 +27,9 @@ def plot(figures: Sequence[Figure], path: Path) -> None:
             label = "kubia-pet" if name == "ours" else "bare protocol, constant answer"
             axes.errorbar(peers, middles, yerr=[below, above], marker="o", capsize=3, label=label)
         first = median(curve[0].ours)
-        power = 1 if unit == "p50 ms" else -1
+        power = -1 if unit == "requests/s" else 1
         proportional = [first * ((figure.peers or 1) / (curve[0].peers or 1)) ** power for figure in curve]
-        axes.plot(peers, proportional, linestyle=":", color="grey", label="N times 1 peer")
+        axes.plot(peers, proportional, linestyle=":", color="grey", label="N times the first")
         axes.set(xscale="log", yscale="log", xlabel="peers", ylabel=unit)
         axes.set_title(curve[0].name.partition(", ")[2])
         axes.set_xticks(peers, labels=map(str, peers), minor=False)

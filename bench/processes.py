@@ -74,7 +74,7 @@ class Processes:
         command: str = "kubia_pet",
         on: Cores = SERVER_CORE,
     ) -> Pod:
-        """A pod on a new volume, ready; without a name server it looks for no peers."""
+        """A pod on a new volume, listening; without a name server it looks for no peers."""
         volume = self._directory / f"{len(list(self._directory.iterdir()))}-{name}"
         volume.mkdir()
         log = volume.with_suffix(".log")
@@ -83,7 +83,6 @@ class Processes:
         options += [f"--service={SERVICE}." if nameserver else "--service="]
         process = self._python("-m", command, "serve", *options, log=log, on=on)
         url = _listening(process, log)
-        ask(f"{url}/readyz")
         return Pod(url, process.pid, name, volume, process)
 
     def end(self, process: subprocess.Popen[str]) -> None:

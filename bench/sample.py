@@ -1,6 +1,6 @@
 """One look at one server under load, and the rounds in which servers take turns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bench.effort import Effort
@@ -44,28 +44,36 @@ def in_turns(servers: Mapping[str, Server], path: str, connections: int, effort:
 
 def rate(name: str, goal: str, samples: Samples, *, peers: int | None = None) -> Figure:
     """Requests a second."""
-    return _figure(name, "requests/s", goal, {k: [x.load.rate for x in v] for k, v in samples.items()}, peers)
+    return _figure(name, "requests/s", goal, samples, lambda seen: seen.load.rate, peers=peers)
 
 
 def p50(name: str, goal: str, samples: Samples, *, peers: int | None = None) -> Figure:
     """The median latency."""
-    return _figure(name, "p50 ms", goal, {k: [x.load.p50 for x in v] for k, v in samples.items()}, peers)
+    return _figure(name, "p50 ms", goal, samples, lambda seen: seen.load.p50, peers=peers)
 
 
 def p99(name: str, goal: str, samples: Samples) -> Figure:
     """The latency that one in a hundred exceeds."""
-    return _figure(name, "p99 ms", goal, {k: [x.load.p99 for x in v] for k, v in samples.items()})
+    return _figure(name, "p99 ms", goal, samples, lambda seen: seen.load.p99)
 
 
-def cpu(name: str, goal: str, samples: Samples) -> list[Figure]:
-    """CPU time a request; nothing where ours is not known."""
-    known = {k: [x.cpu for x in v if x.cpu is not None] for k, v in samples.items()}
-    complete = {k: v for k, v in known.items() if len(v) == len(samples[k])}
-    return [_figure(name, "CPU µs", goal, complete)] if "ours" in complete else []
+def cpu(name: str, goal: str, samples: Samples, *, peers: int | None = None) -> list[Figure]:
+    """CPU time a request, of those whose process is known; nothing where ours is not."""
+    known = {name: seen for name, seen in samples.items() if all(each.cpu is not None for each in seen)}
+    if "ours" not in known:
+        return []
+    return [_figure(name, "CPU µs", goal, known, lambda seen: seen.cpu or 0.0, peers=peers)]
 
 
 def _figure(
-    name: str, unit: str, goal: str, series: Mapping[str, Sequence[float]], peers: int | None = None
+    name: str,
+    unit: str,
+    goal: str,
+    samples: Samples,
+    value: Callable[[Sample], float],
+    *,
+    peers: int | None = None,
 ) -> Figure:
-    bases = {base: values for base, values in series.items() if base != "ours"}
-    return Figure(name, unit, goal, series["ours"], bases, peers)
+    series = {who: [value(each) for each in seen] for who, seen in samples.items()}
+    ours = series.pop("ours")
+    return Figure(name, unit, goal, ours, series, peers)

@@ -1,7 +1,7 @@
 """`kubia-pet serve`, with a look at how long its event loop is held: `python -m bench.watched serve ...`.
 
 For each line of its standard input it prints two numbers, in seconds, of the time since the last such line:
-the longest in which nothing else could run, and the most CPU time the loop's thread used without a pause.
+the longest in which nothing else could run, and the most CPU time the loop's thread used between two looks.
 Other processes on the same core, and threads that hold the interpreter, add to the first one only.
 """
 
