@@ -475,7 +475,9 @@ async def test_while_the_volume_hangs_every_call_ends_within_its_deadline_and_af
 ) -> None:
     await store.write(b"old")
     with disk.holding("directory"):
-        calls = (store.write(b"new"), store.write(b"newer"), store.read(), store.remove(), store.check())
+        hanging = asyncio.create_task(store.write(b"new"))
+        await until("the commit", lambda: disk.waiting)
+        calls = (hanging, store.write(b"newer"), store.read(), store.remove(), store.check())
         began = time.monotonic()
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert time.monotonic() - began < TIMEOUT + 1
