@@ -10,8 +10,10 @@ def ask(host: str, port: int, timeout: float) -> tuple[bool, str]:
     try:
         connection.request("GET", "/healthz", headers={"Connection": "close"})
         status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        return False, f"{where} does not answer: {str(error) or type(error).__name__}."
+    except OSError as error:
+        return False, f"{where} does not answer: {error.strerror or error}."
+    except http.client.HTTPException:
+        return False, f"{where} answers something that is not HTTP."
     finally:
         connection.close()
     if status != http.client.OK:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def test_each_manifest_is_applied_by_its_kustomization() -> None:
     applied = {
         str((kustomization.parent / each).relative_to(MANIFESTS))
         for kustomization in MANIFESTS.rglob("kustomization.yaml")
-        for each in yaml.safe_load(kustomization.read_text())["resources"]
+        for each in yaml.safe_load(kustomization.read_text()).get("resources", ())
     }
     assert applied == set(ALL)
 
@@ -215,27 +216,41 @@ def test_the_volume_becomes_writable_for_the_pods_group() -> None:
 # Other names
 
 
+Kustomize = Callable[[dict[str, Any]], dict[str, Manifest]]
+
+
 @pytest.fixture
-def overlay(tmp_path: Path) -> dict[str, Manifest]:
-    """What a kustomization of a user's own makes of k8s/: each manifest by its kind and name."""
+def kustomize(tmp_path: Path) -> Kustomize:
+    """What a kustomization of a user's own, in a directory beside k8s/, makes of it: by kind and name."""
     if shutil.which("kubectl") is None:
-        if os.environ.get("CI") == "true":
+        if os.environ.get("CI"):
             pytest.fail("kubectl is needed here")
         pytest.skip("kubectl is not installed")
-    shutil.copytree(MANIFESTS, tmp_path / "k8s")
-    own = {
-        "namespace": "zoo",
-        "namePrefix": "my-",
-        "resources": ["../k8s"],
-        "components": ["../k8s/network-policy"],
-        "images": [{"name": "kubia-pet", "newName": "registry.example/zoo/pet", "newTag": "2"}],
-        "labels": [{"pairs": {"set": "my"}, "includeSelectors": True}],
-    }
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "kustomization.yaml").write_text(json.dumps(own))
-    done = subprocess.run(["kubectl", "kustomize", tmp_path / "own"], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return {f"{each['kind']} {each['metadata']['name']}": each for each in yaml.safe_load_all(done.stdout)}
+
+    def render(own: dict[str, Any]) -> dict[str, Manifest]:
+        shutil.copytree(MANIFESTS, tmp_path / "k8s")
+        (tmp_path / "own").mkdir()
+        (tmp_path / "own" / "kustomization.yaml").write_text(json.dumps({"resources": ["../k8s"]} | own))
+        done = subprocess.run(["kubectl", "kustomize", tmp_path / "own"], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return {
+            f"{each['kind']} {each['metadata']['name']}": each for each in yaml.safe_load_all(done.stdout)
+        }
+
+    return render
+
+
+@pytest.fixture
+def overlay(kustomize: Kustomize) -> dict[str, Manifest]:
+    return kustomize(
+        {
+            "namespace": "zoo",
+            "namePrefix": "my-",
+            "components": ["../k8s/network-policy"],
+            "images": [{"name": "kubia-pet", "newName": "registry.example/zoo/pet", "newTag": "2"}],
+            "labels": [{"pairs": {"set": "my"}, "includeSelectors": True}],
+        }
+    )
 
 
 def test_another_kustomization_gives_other_names_namespace_and_image(overlay: dict[str, Manifest]) -> None:
@@ -264,3 +279,11 @@ def test_a_label_tells_two_sets_in_one_namespace_apart(overlay: dict[str, Manife
     assert overlay["PodDisruptionBudget my-kubia"]["spec"]["selector"]["matchLabels"] == labels
     for service in ("my-kubia", "my-kubia-public"):
         assert overlay[f"Service {service}"]["spec"]["selector"] == labels
+
+
+def test_on_openshift_user_and_groups_are_the_namespaces(kustomize: Kustomize) -> None:
+    context = kustomize({"components": ["../k8s/openshift"]})["StatefulSet kubia"]["spec"]["template"][
+        "spec"
+    ]["securityContext"]
+    assert context["runAsNonRoot"] is True
+    assert not {"runAsUser", "runAsGroup", "fsGroup"} & context.keys()
