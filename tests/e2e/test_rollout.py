@@ -17,6 +17,8 @@ def test_a_rolling_update_under_load_loses_no_request_and_no_acknowledged_write(
     deploy(namespace)
     helper = HelperPod(namespace)
     namespace.settled("kubia")
+    for pod in ("kubia-0", "kubia-1"):
+        namespace.post(pod, "before")
     load = helper.start("load", "kubia-public")
     before = namespace.kubectl(
         "get", "pods", "-l", "app=kubia", "-o", "jsonpath={.items[*].metadata.uid}"
