@@ -85,6 +85,7 @@ class Swarm:
                 await self._at_work.acquire()  # one after the other: none is lost from a full backlog
         print("ready", flush=True)  # noqa: T201 - its output is what it is for
         await asyncio.to_thread(sys.stdin.read)
+        await asyncio.wait(tasks, timeout=0.5)  # what the server closed may not have been seen yet
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
