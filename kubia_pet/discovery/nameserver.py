@@ -83,15 +83,15 @@ class NameServer:
 
     async def __aenter__(self) -> tuple[str, int]:
         """Starts; gives the (address, port). Raises OSError where the port is taken."""
-        loop = asyncio.get_running_loop()
-        self._udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self._wire), local_addr=self._address
-        )
-        host, port = self._udp.get_extra_info("sockname")[:2]
+        # TCP first: where the port is 0 it is the one of both that others are likely to have.
+        self._tcp = await asyncio.start_server(self._connection, *self._address)
+        host, port = self._tcp.sockets[0].getsockname()[:2]
         try:
-            self._tcp = await asyncio.start_server(self._connection, host, port)
+            self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: _Datagrams(self._wire), local_addr=(host, port)
+            )
         except OSError:
-            self._udp.close()
+            self._tcp.close()
             raise
         return host, port
 
