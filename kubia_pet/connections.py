@@ -10,15 +10,17 @@ from aiohttp.http import HttpProcessingError
 
 from kubia_pet.problem import ProblemError
 
+NEWCOMERS = 32  # also how many are accepted in a row: none makes room before its request can be read
 NOT_HTTP = "This is no request as HTTP/1.1 has it."
 log = logging.getLogger(__name__)
 
 
 class Connections:
-    """All that are open, in the order in which they make room for another one.
+    """All that are open, in three queues: had no request yet, idle between two, a request is being handled.
 
-    First those that had no request yet, then those that idle between two requests, last those whose
-    request is being handled; in each queue the one that has been in it for longest is the first.
+    Those make room first that had no request yet, as long as there are more than NEWCOMERS of them: so many
+    may have their request on its way. Then those that idle, then those that are busy; in each queue the one
+    that has been in it for longest.
     """
 
     def __init__(self) -> None:
@@ -60,7 +62,8 @@ class Connections:
 
     def first(self) -> web.RequestHandler:
         """The one that makes room."""
-        return next(chain(self._fresh, self._idle, self.busy))
+        many = self._fresh if len(self._fresh) > NEWCOMERS else ()
+        return next(chain(many, self._idle, self.busy, self._fresh))
 
 
 class Gate:

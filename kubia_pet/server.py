@@ -12,13 +12,12 @@ from aiohttp import web
 
 from kubia_pet import __version__
 from kubia_pet.app import CONNECTIONS, HANDLERS, build
-from kubia_pet.connections import Connections, Gate
+from kubia_pet.connections import NEWCOMERS, Connections, Gate
 from kubia_pet.settings import Settings
 
 log = logging.getLogger(__name__)
 RESERVE = 64  # connections over the cap, for probes and peers
 BACKLOG = 1024  # connections that the kernel holds until they are accepted
-ACCEPTED = 32  # connections accepted in a row, before the event loop turns to others
 UNREAD = 1 << 16  # bytes of a body that wait in the kernel, and again here: times all connections
 FILES = 128  # open files at most, connections from clients aside: to peers, the value, the log
 LINGERING = 1.0  # seconds in which a refused body is read, so that its client sees the answer
@@ -102,7 +101,7 @@ async def _accept(
         lingering_time=LINGERING,
         read_bufsize=UNREAD,
     )
-    server = await asyncio.get_running_loop().create_server(gate, sock=listener, backlog=ACCEPTED)
+    server = await asyncio.get_running_loop().create_server(gate, sock=listener, backlog=NEWCOMERS)
     listener.listen(BACKLOG)
     return server
 

@@ -407,6 +407,23 @@ async def test_connections_without_a_request_make_room_before_those_that_are_use
             writer.transport.abort()
 
 
+async def test_a_probe_may_take_its_time_though_others_use_up_all_connections(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    asked = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+        used = [await connect(pod.url, asked) for _ in range(1 + RESERVE)]
+        for reader, _ in used:
+            await reader.readuntil(b"alive\n")
+        probe = await connect(pod.url)
+        others = [await connect(pod.url) for _ in range(20)]
+        assert await is_closed(used[20][0])
+        probe[1].write(asked)
+        await probe[0].readuntil(b"alive\n")
+        for _, writer in (probe, *used, *others):
+            writer.transport.abort()
+
+
 async def test_a_burst_of_connections_does_not_pass_the_cap(tmp_path: Path, loop: dict[str, str]) -> None:
     with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
         pod.process.send_signal(signal.SIGSTOP)  # they all wait in the backlog
