@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
 
-from aiohttp import ETag, web
+from aiohttp import ETag, HttpVersion11, web
 
 from kubia_pet import __version__
 from kubia_pet.cluster import Cluster
@@ -187,7 +187,7 @@ class Handlers:
         too_large = ProblemError(413, f"The value is over the limit of {self._max_value} bytes.", close=True)
         if (request.content_length or 0) > self._max_value:
             raise too_large
-        if request.headers.get("Expect", "").lower() == "100-continue":
+        if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         pieces, size = [], 0
         try:

@@ -125,6 +125,11 @@ async def test_a_body_that_is_wanted_is_asked_for_once(strict: Pod) -> None:
     writer.close()
 
 
+async def test_a_client_of_http_1_0_is_not_told_to_continue(strict: Pod) -> None:
+    sent = b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n1"
+    assert statuses(await exchange(strict.url, sent)) == [200]
+
+
 async def test_an_expectation_nobody_knows_is_no_reason_to_fail(strict: Pod) -> None:
     answer = await exchange(strict.url, request("POST", "/", "Expect: x", "Content-Length: 1", body=b"1"))
     assert statuses(answer) == [200]
