@@ -135,6 +135,10 @@ def names_in(path: Path) -> list[str]:
     return [each.name for each in path.iterdir()]
 
 
+def inode(path: Path) -> int:
+    return path.stat().st_ino
+
+
 async def data_in(store: Store) -> bytes | None:
     value = await store.read()
     return None if value is None else value.data
@@ -275,10 +279,12 @@ async def test_a_temporary_file_that_a_crash_left_is_removed(tmp_path: Path) -> 
         assert await data_in(store) == b"value"
 
 
-async def test_a_value_that_cannot_be_made_durable_at_the_start_is_served_only_when_it_is(
+async def test_a_value_that_cannot_be_made_durable_at_the_start_is_served_only_when_it_was_written_anew(
     tmp_path: Path, disk: Disk
 ) -> None:
-    (tmp_path / "kubia.txt").write_bytes(b"value")
+    file = tmp_path / "kubia.txt"
+    file.write_bytes(b"value")
+    before = inode(file)
     with disk.failing("file", "directory"):
         store = await store_on(tmp_path).__aenter__()
         assert not await works(store)
@@ -286,6 +292,7 @@ async def test_a_value_that_cannot_be_made_durable_at_the_start_is_served_only_w
             await store.read()
     await until_it_works(store)
     assert await data_in(store) == b"value"
+    assert inode(file) != before  # after an fsync that failed, another one of the same file may lie
     await store.__aexit__()
 
 

@@ -3,7 +3,8 @@
 Only fsync makes anything durable: the one of a file its bytes, the one of the directory its names. Before
 that any subset of the changes of names may have been written, in their order, and of a file any part of its
 bytes, with zeros where a block is missing. An fsync that failed promises nothing, nor does a later one of
-the same file (Rebello et al., ATC'20).
+what was not changed again since (Rebello et al., ATC'20): of a file whole, of a directory in any name, as
+the few names here are one block.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ class Directory:
     seen: Names = field(default_factory=dict)
     durable: Names = field(default_factory=dict)
     pending: list[dict[str, int | None]] = field(default_factory=list)
+    doubtful: bool = False
 
     @classmethod
     def holding(cls, files: State) -> "Directory":
@@ -66,7 +68,8 @@ class Directory:
     def fsync(self, inode: int | None, *, ok: bool = True) -> None:
         """Makes a file durable, or the directory where `inode` is None."""
         if inode is None:
-            if ok:
+            self.doubtful = self.doubtful or not ok
+            if not self.doubtful:
                 self.durable, self.pending = dict(self.seen), []
         elif not ok:
             self.inodes[inode].doubtful = True
@@ -90,6 +93,7 @@ class Directory:
 
     def _change(self, names: dict[str, int | None]) -> None:
         self.pending.append(names)
+        self.doubtful = False
         self.seen = {name: inode for name, inode in (self.seen | names).items() if inode is not None}
 
 
