@@ -7,7 +7,6 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from bench.machine import Cores, cores, pinned
@@ -27,13 +26,12 @@ class Server:
     pid: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pod(Server):
     """A pod of ours; a line to `process` asks a watched one how long its loop was held."""
 
-    name: str = ""
-    volume: Path = Path()
-    process: subprocess.Popen[str] | None = None
+    volume: Path
+    process: subprocess.Popen[str]
 
 
 class Processes:
@@ -46,9 +44,7 @@ class Processes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         while self._started:
             self.end(self._started[-1])
 
@@ -83,7 +79,7 @@ class Processes:
         options += [f"--service={SERVICE}." if nameserver else "--service="]
         process = self._python("-m", command, "serve", *options, log=log, on=on)
         url = _listening(process, log)
-        return Pod(url, process.pid, name, volume, process)
+        return Pod(url, process.pid, volume=volume, process=process)
 
     def end(self, process: subprocess.Popen[str]) -> None:
         """Kills it."""
@@ -115,12 +111,14 @@ def said(process: subprocess.Popen[str], asked: str | None = None) -> str:
     if asked is not None:
         process.stdin.write(f"{asked}\n")
         process.stdin.flush()
-    return process.stdout.readline().strip()
+    if not (line := process.stdout.readline()):
+        raise RuntimeError(f"{process.args!r} has ended")
+    return line.strip()
 
 
-def ask(url: str, value: bytes | None = None, *, accept: str = "*/*") -> str:
+def ask(url: str, value: bytes | None = None) -> str:
     """The answer to a GET, or to the POST of a value."""
-    request = urllib.request.Request(url, data=value, headers={"Accept": accept})  # noqa: S310 - http, from the options
+    request = urllib.request.Request(url, data=value)  # noqa: S310 - http, from the options
     with _DIRECT.open(request, timeout=30) as response:
         text: str = response.read().decode()
     return text

@@ -78,7 +78,6 @@ def crowd(bench: Bench) -> Iterator[Figure]:
 
 def _held(pod: Pod) -> tuple[float, float]:
     """The longest hold since the last call: ms, and ms of CPU time."""
-    assert pod.process is not None  # noqa: S101 - it is one that we started
     longest, most = map(float, said(pod.process, "").split())
     return longest * 1000, most * 1000
 
