@@ -73,7 +73,7 @@ def sections(document: str) -> list[Section]:
     return [Section(heading, tuple(steps)) for heading, steps in found if steps]
 
 
-def _steps(lines: list[tuple[int, str]], kind: str, *words: str) -> Iterator[Step]:
+def _steps(lines: list[tuple[int, str]], kind: str = "", *words: str) -> Iterator[Step]:
     if kind != "console" or not {"again", "fails"}.issuperset(words):
         raise ValueError(f"line {lines[0][0] - 1}: every block is `console`, then `again` or `fails`")
     commands: list[tuple[int, list[str], list[str]]] = []
