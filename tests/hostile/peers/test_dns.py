@@ -21,7 +21,7 @@ from kubia_pet.discovery.lookup import LookupFailedError
 from kubia_pet.discovery.peers import peers_in
 from tests.dns_server import SERVICE, NameServer, Reply, Script, Zone, rcode, silence
 from tests.hostile.peers.crowd import crowd
-from tests.hostile.peers.loop_watch import quietest_hold
+from tests.hostile.peers.loop_watch import BOUND, shortest_hold
 
 TIMEOUT = 0.4
 NAMED = f"_http._tcp.{SERVICE}"
@@ -60,7 +60,7 @@ async def discovered(script: Script, *, tcp: bool = True) -> Discovered:
                 found.append(await opened.discover())
                 assert time.monotonic() - began < TIMEOUT + 0.3
 
-            assert await quietest_hold(discover, 2) < 0.020
+            assert await shortest_hold(discover) < BOUND
     return found[-1]
 
 
@@ -364,5 +364,5 @@ async def test_a_thousand_records_never_hold_the_event_loop(number: int, *, addi
             async def discover() -> None:
                 found.append(await opened.discover())
 
-            assert await quietest_hold(discover) < 0.020
+            assert await shortest_hold(discover) < BOUND
     assert len(found[-1].peers) == number
