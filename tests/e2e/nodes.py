@@ -15,14 +15,25 @@ def require_commands() -> None:
         missing("NODE_CUT and NODE_HEAL name no commands: see tests/e2e/README.md")
 
 
-def cut(node: str) -> None:
-    """The node runs on, and reaches nobody."""
-    _run("NODE_CUT", node)
+class Cables:
+    """The nodes' connections: what was cut off is healed at the end, whatever happens."""
 
+    def __init__(self) -> None:
+        self._cut: set[str] = set()
 
-def heal(node: str) -> None:
-    """As if nothing had been."""
-    _run("NODE_HEAL", node)
+    def cut(self, node: str) -> None:
+        """The node runs on, and reaches nobody."""
+        self._cut.add(node)
+        _run("NODE_CUT", node)
+
+    def heal(self, node: str) -> None:
+        """As if nothing had been."""
+        _run("NODE_HEAL", node)
+        self._cut.remove(node)
+
+    def heal_all(self) -> None:
+        for node in list(self._cut):
+            self.heal(node)
 
 
 def _run(name: str, node: str) -> None:

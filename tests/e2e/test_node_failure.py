@@ -15,28 +15,22 @@ PODS = ["kubia-0", "kubia-1", "kubia-2"]
 
 
 @pytest.fixture
-def cut_off() -> Iterator[Callable[[str], None]]:
-    """Cuts nodes off, and heals them whatever happens."""
+def cables() -> Iterator[nodes.Cables]:
+    """Those of a cluster that can lose a node."""
     nodes.require_commands()
     if len(json.loads(kubectl("get", "nodes", "-o", "json"))["items"]) < 2:
         missing("the cluster has one node: two are needed")
-    cut: list[str] = []
-
-    def apply(node: str) -> None:
-        cut.append(node)
-        nodes.cut(node)
-
-    yield apply
-    for node in cut:
-        nodes.heal(node)
-        kubectl("wait", "--for=condition=Ready", f"node/{node}", "--timeout=90s")
+    cables = nodes.Cables()
+    yield cables
+    cables.heal_all()
+    kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=90s")
 
 
 @pytest.mark.timeout(420)
 def test_a_lost_node_costs_its_pods_lines_only_and_a_forced_successor_waits_for_its_volume(
     namespace: Namespace,
     deploy: Callable[..., None],
-    cut_off: Callable[[str], None],
+    cables: nodes.Cables,
     figure: Callable[[str], None],
 ) -> None:
     deploy(namespace, replicas=[{"name": "kubia", "count": 3}])
@@ -49,7 +43,7 @@ def test_a_lost_node_costs_its_pods_lines_only_and_a_forced_successor_waits_for_
     left = [pod for pod in PODS if pod not in lost]
     assert left, "all pods are on one node"
 
-    cut_off(node)
+    cables.cut(node)
 
     # DNS does not know yet: each answer is in time, the lost are labelled.
     began = time.monotonic()
@@ -78,7 +72,7 @@ def test_a_lost_node_costs_its_pods_lines_only_and_a_forced_successor_waits_for_
     assert not namespace.ready("kubia-1")
     assert namespace.get("kubia-1", "/data").status != 200
 
-    nodes.heal(node)
+    cables.heal(node)
     began = time.monotonic()
     eventually("kubia-1 to be ready", lambda: namespace.ready("kubia-1"), 120)
     figure(f"node healed -> the successor of its force-deleted pod ready: {time.monotonic() - began:.1f} s")

@@ -69,7 +69,10 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with Shell(home, env) as shell:
-        yield Reader(shell, port)
+        reader = Reader(shell, port)
+        yield reader
+        if reader.stuck_at:
+            shell.run('test -z "$there" || $NODE_HEAL $there', PATIENCE)
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
 
 
