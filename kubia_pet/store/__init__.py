@@ -63,7 +63,8 @@ class Store:
         self._lock_wait = lock_wait
         self._observer = observer
         # One thread each: they bound what a hung volume can hold, and keep commits in order.
-        # A commit or a look is one job in its thread: ten aiofiles calls in its place would be ten hops.
+        # A commit or a look is one job in its thread, 60 or 50 µs on a file system in memory. With a call of
+        # aiofiles for each step it would be nine or seven hops, 0.5 or 0.35 ms: python -m bench.hops.
         self._reader = ThreadPoolExecutor(1, "store-read")
         self._writer = ThreadPoolExecutor(1, "store-write")
         self._looks = NextRun(self._look)

@@ -1,0 +1,114 @@
+"""`python -m bench.hops [DIRECTORY]`: a commit and a look as one job in a thread, and as aiofiles' calls.
+
+The same system calls in the same order both ways, at most one at a time. On a file system in memory the
+difference is the hops between the event loop and the threads; on a disk it is what they are beside its fsync.
+"""
+
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import aiofiles
+import click
+from aiofiles.os import wrap
+
+from kubia_pet.store.volume import FILE, TEMPORARY, Volume
+
+ROUNDS = 1000
+VALUE = b"Hey there! This greeting was submitted to kubia-0."
+
+
+class OneJob:
+    """As the store does it."""
+
+    def __init__(self, path: Path) -> None:
+        self._volume = Volume(path, 1 << 20)
+        self._volume.open(0)
+        self._thread = ThreadPoolExecutor(1)
+
+    async def commit(self) -> None:
+        """Replaces the value."""
+        await wrap(lambda: self._volume.replace(VALUE))(executor=self._thread)
+
+    async def look(self) -> None:
+        """Reads it."""
+        await wrap(self._volume.read)(executor=self._thread)
+
+    def close(self) -> None:
+        """Ends its thread."""
+        self._thread.shutdown()
+        self._volume.close()
+
+
+class ManyHops:
+    """Each call that aiofiles has is a job of its own; so is each that it lacks, by its own `wrap`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    async def _require_own_directory(self) -> None:
+        here, there = await aiofiles.os.stat(self._path), await wrap(os.fstat)(self._directory)
+        if not os.path.samestat(here, there):
+            raise OSError(self._path)
+
+    async def commit(self) -> None:
+        """Replaces the value."""
+        await self._require_own_directory()
+        with suppress(FileNotFoundError):
+            await aiofiles.os.unlink(self._path / TEMPORARY)
+        async with aiofiles.open(self._path / TEMPORARY, "xb", buffering=0) as file:
+            await file.write(VALUE)
+            await wrap(os.fsync)(file.fileno())
+        await aiofiles.os.rename(self._path / TEMPORARY, self._path / FILE)
+        await wrap(os.fsync)(self._directory)
+
+    async def look(self) -> None:
+        """Reads it."""
+        await self._require_own_directory()
+        async with aiofiles.open(self._path / FILE, "rb", buffering=0) as file:
+            await wrap(os.fstat)(file.fileno())
+            while await file.read(1 << 20):
+                pass
+
+    def close(self) -> None:
+        """Leaves the directory."""
+        os.close(self._directory)
+
+
+async def median(call: Callable[[], Awaitable[None]], rounds: int) -> float:
+    """Microseconds."""
+    took = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        await call()
+        took.append(time.perf_counter() - began)
+    return statistics.median(took) * 1e6
+
+
+async def compare(path: Path) -> None:
+    """Measures both by turns, five times, and shows the medians."""
+    one, many = OneJob(path), ManyHops(path)
+    try:
+        for what in ("commit", "look"):
+            calls = getattr(one, what), getattr(many, what)
+            turns = [[await median(call, ROUNDS // 5) for call in calls] for _ in range(5)]
+            whole, hops = (statistics.median(each) for each in zip(*turns, strict=True))
+            click.echo(
+                f"{what}: one job {whole:.0f} µs, aiofiles' calls {hops:.0f} µs, {hops / whole:.1f} times"
+            )
+    finally:
+        one.close()
+        many.close()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as directory:
+        asyncio.run(compare(Path(directory)))
