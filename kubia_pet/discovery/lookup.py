@@ -86,7 +86,7 @@ class Lookup:
             errors = [each[3] for each in error.kwargs.get("errors") or ()]
             raise LookupFailedError(f"DNS failed: {_reason(errors)}.") from error
         except Exception as error:
-            # A stranger's bytes were read: ValueError, struct.error, EOFError and more came out of that.
+            # A stranger's bytes were read, and dnspython does not promise what that may raise.
             raise LookupFailedError(f"DNS failed: {_reason([error])}.") from error
         return answer if answer.rrset is not None else None
 

@@ -1,9 +1,9 @@
 """Name servers that fail, lie or send garbage: always a labelled answer in time, never an exception."""
 
 import contextlib
-import socket
 import struct
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -276,7 +276,7 @@ async def test_names_of_any_bytes_are_shown_as_one_plain_word() -> None:
 
 async def test_a_flood_of_false_answers_ends_at_the_deadline() -> None:
     """As long as datagrams come dnspython looks at no clock."""
-    with FloodingServer() as port:
+    with flooding_server() as port:
         async with discovery(port) as opened:
             began = time.monotonic()
             found = await opened.discover()
@@ -286,30 +286,27 @@ async def test_a_flood_of_false_answers_ends_at_the_deadline() -> None:
     assert found.failure.message == f"DNS gave no answer within {TIMEOUT} s."
 
 
-class FloodingServer:
-    """Answers its first query with wrong ids, as fast as it can, for two seconds at most."""
+FLOOD = """
+import socket, sys, time
+names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+names.bind(("127.0.0.1", 0))
+print(names.getsockname()[1], flush=True)
+query, client = names.recvfrom(4096)
+answer = bytes([query[0] ^ 1]) + query[1:]
+until = time.monotonic() + 2
+while time.monotonic() < until:
+    for _ in range(100):
+        names.sendto(answer, client)
+"""
 
-    def __enter__(self) -> int:
-        self._stop = threading.Event()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._flood)
-        self._thread.start()
-        port: int = self._socket.getsockname()[1]
-        return port
 
-    def _flood(self) -> None:
-        query, client = self._socket.recvfrom(4096)
-        answer = bytes([query[0] ^ 1]) + query[1:]
-        until = time.monotonic() + 2
-        with contextlib.suppress(OSError):
-            while not self._stop.is_set() and time.monotonic() < until:
-                self._socket.sendto(answer, client)
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._socket.close()
+@contextlib.contextmanager
+def flooding_server() -> Iterator[int]:
+    """A process that answers its first query with wrong ids for two seconds, as fast as it can."""
+    with subprocess.Popen([sys.executable, "-c", FLOOD], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+        process.kill()
 
 
 @pytest.fixture(scope="module")
