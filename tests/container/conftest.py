@@ -32,7 +32,7 @@ def client() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="session")
 def image(client: docker.DockerClient, figures: list[str]) -> Image:
     """The image, built from this tree by the engine's classic builder."""
-    built, _ = client.images.build(path=str(ROOT), tag=TAG, rm=True)
+    built, _ = client.images.build(path=str(ROOT), tag=TAG, rm=True, forcerm=True)
     base = re.findall(r"^FROM (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[-1]
     over = built.attrs["Size"] - client.images.get(base).attrs["Size"]
     figures.append(f"the image is {over / 2**20:.1f} MiB over {base}")
