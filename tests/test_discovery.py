@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -485,6 +486,34 @@ async def test_more_pods_than_are_asked_are_said_and_this_one_is_kept(names: Nam
 # This pod's own name
 
 
-async def test_a_host_without_a_service_in_its_name_has_no_service() -> None:
+@pytest.mark.parametrize(
+    ("full", "service"),
+    [
+        ("kubia-0.kubia.default.svc.cluster.local", "kubia.default.svc.cluster.local."),
+        ("kubia-0.kubia.default.svc.cluster.local.", "kubia.default.svc.cluster.local."),
+        ("kubia-0.cats.zoo.svc.example.test", "cats.zoo.svc.example.test."),
+        ("KUBIA-0.kubia.default.svc.cluster.local", "kubia.default.svc.cluster.local."),
+        ("kubia-0", None),
+        ("kubia-0.example.test", None),
+        ("kubia-0.default.pod.cluster.local", None),
+        ("kubia-00.kubia.default.svc.cluster.local", None),
+    ],
+)
+def test_the_service_is_told_by_the_full_name_of_the_pods_host(
+    monkeypatch: pytest.MonkeyPatch, full: str, service: str | None
+) -> None:
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, full, ("10.0.0.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+    assert service_of("kubia-0") == service
+
+
+def test_a_host_without_a_service_in_its_name_has_no_service() -> None:
     assert service_of("localhost") is None
-    assert service_of("no-such-host.invalid") is None
+
+
+def test_a_host_that_cannot_be_looked_up_has_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    assert service_of("kubia-0") is None
