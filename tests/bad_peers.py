@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import count
 
@@ -14,15 +15,18 @@ async def peer(
     behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0, listener: socket.socket | None = None
 ) -> AsyncIterator[int]:
     """The port of a peer that treats each connection so; a `listener` outlives it, for one that restarts."""
-    connections: set[asyncio.StreamWriter] = set()
+    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        serving[task] = writer
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            # Cancelled it ends like any other: Python 3.11's streams would log that they did not expect it.
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await behaviour(reader, writer)
         finally:
-            connections.discard(writer)
+            del serving[task]
             writer.close()
 
     if listener is not None:
@@ -33,8 +37,11 @@ async def peer(
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for writer in connections:
+        for task, writer in serving.items():
             writer.transport.abort()
+            task.cancel()
+        if serving:
+            await asyncio.wait(list(serving))
 
 
 async def request(reader: asyncio.StreamReader) -> bytes:
@@ -103,6 +110,16 @@ async def closes_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 async def resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Takes a request and answers with a reset."""
     await request(reader)
+    writer.transport.abort()
+
+
+async def resets_in_its_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Gives half an answer whose end only the connection's end would tell, then a reset."""
+    await request(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf an ans")
+    await asyncio.sleep(0.1)  # so that it is read before the reset drops it
+    raw = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
