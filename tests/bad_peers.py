@@ -7,6 +7,8 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import count
 
+import pytest
+
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -168,11 +170,13 @@ def black_hole() -> Iterator[int]:
         listener = held.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        for _ in range(16):
+        for _ in range(64):
             waiting = held.enter_context(socket.socket())
             waiting.settimeout(0.1)
             try:
                 waiting.connect(listener.getsockname())
             except TimeoutError:
                 break
+        else:
+            pytest.skip("a listener's queue is never full on this system")
         yield listener.getsockname()[1]
