@@ -113,6 +113,11 @@ class Namespace:
         answer = self.proxy.request("GET", f"{self._api}/pods/{name}")
         return json.loads(answer.body) if answer.status == 200 else None
 
+    def delete(self, name: str) -> None:
+        """Deletes the pod; returns as soon as the API server knows."""
+        answer = self.proxy.request("DELETE", f"{self._api}/pods/{name}")
+        assert answer.status == 200, answer.text
+
     def ready(self, name: str) -> bool:
         pod = self.pod(name)
         return pod is not None and is_ready(pod)
