@@ -23,6 +23,7 @@ from tests.bad_peers import (
     refusing,
     request,
     resets,
+    resets_in_its_answer,
     says,
 )
 from tests.gathering import MIB, View, label_of, view_of
@@ -63,9 +64,19 @@ BAD: dict[str, tuple[Behaviour, str]] = {
     "an error": (answers(b"Oops", "500 Internal Server Error"), "(status)"),
     "a status that is none": (says(b"HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n"), "(status)"),
     "a switch of protocols": (says(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"), "(status)"),
+    "a switch that it says is agreed": (
+        says(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nx"),
+        "(status)",
+    ),
+    "an offer to switch": (
+        says(OK + b"Connection: Upgrade\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\nHey"),
+        "Hey",
+    ),
+    "a reset in an answer without length": (resets_in_its_answer, "(garbled)"),
     "another program's page": (answers(b"<html>", Content_Type="text/html"), "(not-a-pet)"),
     "a gzip bomb": (answers(BOMB, Content_Encoding="gzip", Content_Type="text/plain"), "(not-a-pet)"),
-    "an odd content type": (answers(b"x", Content_Type="text/\x1b[2Jx\u202e"), "(not-a-pet)"),
+    "a control character in its header": (answers(b"x", Content_Type="text/\x1b[2Jx"), "(garbled)"),
+    "an odd content type": (answers(b"x", Content_Type="text/\u202e2Jx"), "(not-a-pet)"),
 }
 
 
@@ -224,5 +235,39 @@ def test_whatever_a_peer_says_is_a_value_or_one_safe_label(said: bytes, typed: b
             assert answer.error.message.isprintable()
             assert answer.error.message.isascii()
             assert answer.error.code in {"garbled", "closed", "not-a-pet", "timeout", "status", "too-much"}
+
+    asyncio.run(asked())
+
+
+SEVERAL = [
+    OK + b"Content-Length: 10\r\nContent-Type: text/plain\r\n\r\nHey there!",
+    CHUNKED + b"3\r\nHey\r\n7;x=y\r\n there!\r\n0\r\nTrailer: z\r\n\r\n",
+    OK + b"\r\nHey there!",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 18\r\n\r\nNo data posted yet",
+]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    whole=st.sampled_from(SEVERAL),
+    cuts=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 4), st.binary(max_size=6)), max_size=3),
+    portion=st.integers(1, 60),
+)
+def test_a_mangled_answer_is_a_value_or_one_safe_label(
+    whole: bytes, cuts: list[tuple[int, int, bytes]], portion: int
+) -> None:
+    for where, length, new in cuts:
+        whole = whole[:where] + new + whole[where + length :]
+    pieces = [whole[at : at + portion] for at in range(0, len(whole), portion)]
+
+    async def asked() -> None:
+        async with peer(says(*pieces)) as port, view_of({"kubia-1": port}, each=2.0) as view:
+            (_, answer) = (await view.answers()).values()
+        if answer.error is not None:
+            assert answer.error.message.isprintable()
+            assert answer.error.message.isascii()
+            assert answer.error.code in {"garbled", "closed", "not-a-pet", "timeout", "status", "too-much"}
+        if not cuts:
+            assert label_of(answer) in {"Hey there!", "None"}
 
     asyncio.run(asked())
