@@ -153,7 +153,7 @@ async def test_a_peer_that_never_ends_is_ended_and_holds_nobody_up(kind: str) ->
 
             async def gather() -> None:
                 (label,) = (await view.labels()).values()
-                assert label in {"(too-much)", "(garbled)", "(timeout)", "x"}
+                assert label in {"(too-much)", "(garbled)", "x"}  # not for its deadline, but for what it sent
                 assert view.took < EACH + 0.5
 
             assert await shortest_hold(gather) < BOUND
