@@ -2,7 +2,9 @@
 
 import os
 import shlex
+import shutil
 import subprocess
+from pathlib import Path
 
 from tests.e2e.conftest import missing
 
@@ -13,6 +15,15 @@ def require_commands() -> None:
     """Skips the test, or fails it in CI, where this cluster's nodes cannot be cut off."""
     if not all(os.environ.get(name) for name in COMMANDS):
         missing("NODE_CUT and NODE_HEAL name no commands: see tests/e2e/README.md")
+
+
+def commands() -> dict[str, str]:
+    """The two as they are found from any directory."""
+    found = {name: shlex.split(os.environ[name]) for name in COMMANDS if os.environ.get(name)}
+    return {
+        name: shlex.join([str(Path(shutil.which(first) or first).absolute()), *rest])
+        for name, (first, *rest) in found.items()
+    }
 
 
 class Cables:
@@ -37,4 +48,4 @@ class Cables:
 
 
 def _run(name: str, node: str) -> None:
-    subprocess.run([*shlex.split(os.environ[name]), node], check=True, timeout=60)
+    subprocess.run([*shlex.split(commands()[name]), node], check=True, timeout=60)

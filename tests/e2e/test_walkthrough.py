@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.conftest import ROOT, image_under_test
 from tests.e2e.console import Section, Step, sections
 from tests.e2e.kubectl import kubectl
-from tests.e2e.nodes import require_commands
+from tests.e2e.nodes import commands, require_commands
 from tests.e2e.shell import Shell
 
 NAMESPACE = "walkthrough"
@@ -65,7 +65,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     _set_image(home / "k8s" / "kustomization.yaml", image)
     (home / "kubeconfig").write_text(kubectl("config", "view", "--raw", "--flatten"))
     (home / ".curlrc").write_text("silent\nshow-error\n")  # no progress meter, as on a terminal
-    env = {"KUBECONFIG": str(home / "kubeconfig"), "CURL_HOME": str(home), "LC_ALL": "C.UTF-8"}
+    env = {"KUBECONFIG": str(home / "kubeconfig"), "CURL_HOME": str(home), "LC_ALL": "C.UTF-8", **commands()}
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with Shell(home, env) as shell:
