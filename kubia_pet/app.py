@@ -14,6 +14,7 @@ from kubia_pet.handlers import Handlers
 from kubia_pet.metrics import Metrics
 from kubia_pet.settings import Settings
 from kubia_pet.store import Store
+from kubia_pet.uploads import Uploads
 
 HANDLERS = web.AppKey("HANDLERS", Handlers)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
@@ -33,9 +34,8 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         observer=metrics,
     )
     cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
-    handlers = Handlers(
-        pod, store, cluster, metrics, max_value=settings.max_value, body_timeout=settings.body_timeout
-    )
+    uploads = Uploads(limit=settings.max_value, timeout=settings.body_timeout)
+    handlers = Handlers(pod, store, cluster, metrics, uploads)
     connections = Connections()
     edge = Edge(handlers, metrics, connections, max_requests=settings.max_connections)
     app = web.Application(middlewares=[edge.handle])

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from importlib import resources
 
-from aiohttp import ETag, HttpVersion11, web
+from aiohttp import ETag, web
 
 from kubia_pet import __version__
 from kubia_pet.cluster import Cluster
@@ -15,10 +15,10 @@ from kubia_pet.next_run import NextRun
 from kubia_pet.overview import Overview
 from kubia_pet.problem import JSON, TEXT, ProblemError, preferred
 from kubia_pet.store import Store
+from kubia_pet.uploads import Uploads, expect_nothing
 from kubia_pet.value import NO_VALUE, Value
 
 LARGE = 1 << 16  # bytes; rendering more is done in a thread, so that it does not hold the event loop
-UPLOADS = 32  # values of the largest size that may be under way at the same time, in bytes
 
 
 class Handlers:
@@ -30,18 +30,14 @@ class Handlers:
         store: Store,
         cluster: Cluster | None,
         metrics: Metrics,
-        *,
-        max_value: int,
-        body_timeout: float,
+        uploads: Uploads,
     ) -> None:
         self.draining = False
         self._pod = pod
         self._store = store
         self._cluster = cluster
         self._metrics = metrics
-        self._max_value = max_value
-        self._body_timeout = body_timeout
-        self._room = UPLOADS * max_value
+        self._uploads = uploads
         self._overviews = {
             TEXT: NextRun(self._overview_by(Overview.as_text)),
             JSON: NextRun(self._overview_by(Overview.as_json)),
@@ -52,17 +48,20 @@ class Handlers:
 
     def routes(self) -> list[web.RouteDef]:
         """What the program answers."""
+        get, post, put, delete = (
+            partial(each, expect_handler=expect_nothing) for each in (web.get, web.post, web.put, web.delete)
+        )
         return [
-            web.get("/", self.overview),
-            web.post("/", self.write, expect_handler=_expect_nothing),
-            web.put("/", self.write, expect_handler=_expect_nothing),
-            web.delete("/", self.remove),
-            web.get("/data", self.data),
-            web.get("/peers", self.peers),
-            web.get("/healthz", self.alive),
-            web.get("/readyz", self.ready),
-            web.get("/metrics", self.metrics),
-            web.get("/openapi.json", self.openapi),
+            get("/", self.overview),
+            post("/", self.write),
+            put("/", self.write),
+            delete("/", self.remove),
+            get("/data", self.data),
+            get("/peers", self.peers),
+            get("/healthz", self.alive),
+            get("/readyz", self.ready),
+            get("/metrics", self.metrics),
+            get("/openapi.json", self.openapi),
         ]
 
     async def overview(self, request: web.Request) -> web.Response:
@@ -76,8 +75,8 @@ class Handlers:
 
     async def write(self, request: web.Request) -> web.Response:
         """Stores the body; answers when it is durable."""
-        with self._upload() as take:
-            await self._store.write(await self._body(request, take))
+        async with self._uploads.received(request) as body:
+            await self._store.write(body)
         return web.Response(text=f"Data stored on pod {self._pod}\n")
 
     async def remove(self, _: web.Request) -> web.Response:
@@ -162,54 +161,6 @@ class Handlers:
             return await asyncio.to_thread(render, overview) if overview.size > LARGE else render(overview)
 
         return run
-
-    @contextmanager
-    def _upload(self) -> Iterator[Callable[[int], None]]:
-        """Bounds the bytes of all bodies in memory; yields what must be told of each piece."""
-        taken = 0
-
-        def take(size: int) -> None:
-            nonlocal taken
-            if size > self._room:
-                raise ProblemError(503, "Too many values are being sent at once: try again.", close=True)
-            self._room -= size
-            taken += size
-
-        try:
-            yield take
-        finally:
-            self._room += taken
-
-    async def _body(self, request: web.Request, take: Callable[[int], None]) -> bytes:
-        """The whole body, or a ProblemError: nothing is begun before its end is here."""
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise ProblemError(415, "Send the value as it is, without Content-Encoding.", close=True)
-        too_large = ProblemError(413, f"The value is over the limit of {self._max_value} bytes.", close=True)
-        if (request.content_length or 0) > self._max_value:
-            raise too_large
-        if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        pieces, size = [], 0
-        try:
-            async with asyncio.timeout(self._body_timeout):
-                async for piece in request.content.iter_any():
-                    size += len(piece)
-                    if size > self._max_value:
-                        raise too_large
-                    take(len(piece))
-                    pieces.append(piece)
-        except TimeoutError as error:
-            sentence = f"The value did not arrive whole within {self._body_timeout:g} s."
-            raise ProblemError(408, sentence, close=True) from error
-        except (web.RequestPayloadError, ConnectionError) as error:
-            raise ProblemError(
-                400, "The value broke off or is not framed as HTTP says.", close=True
-            ) from error
-        return b"".join(pieces)
-
-
-async def _expect_nothing(_: web.Request) -> None:
-    """Leaves "100 Continue" to the handler: a body that it refuses is not asked for."""
 
 
 def _matches(wanted: tuple[ETag, ...] | None, value: Value) -> bool:

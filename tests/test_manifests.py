@@ -14,8 +14,8 @@ import kubernetes_validate  # type: ignore[import-untyped] # it has annotations 
 import pytest
 import yaml
 
+from kubia_pet import cluster, uploads
 from kubia_pet.edge import ANSWERS
-from kubia_pet.handlers import UPLOADS
 from kubia_pet.overview import SHOWN
 from kubia_pet.server import FILES, RESERVE
 from kubia_pet.settings import ENV_PREFIX, Settings
@@ -162,13 +162,14 @@ def test_the_grace_period_is_the_sum_that_its_comment_says() -> None:
 
 def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
     resident = 64 * MIB  # after the start, measured, and a little
-    uploads = UPLOADS * SETTINGS.max_value
+    received = uploads.AT_ONCE * SETTINGS.max_value
+    gathering = 2 * cluster.AT_ONCE * SETTINGS.max_value  # bodies on their way, for text and for JSON
     joined = SETTINGS.max_value * 2  # one body at a time is put together, and its pieces are still there
     # Text and JSON may be rendered at the same time, each from what was gathered into pieces, then joined.
     shown = SHOWN + 6 * SETTINGS.max_value
     rendering = 2 * (SETTINGS.max_gathered + 2 * shown)
     buffers = (SETTINGS.max_connections + RESERVE + FILES) * 128 * 1024  # aiohttp's read buffers, all full
-    allowed = resident + uploads + joined + rendering + ANSWERS + buffers
+    allowed = resident + received + joined + gathering + rendering + ANSWERS + buffers
     limit = re.fullmatch(r"(\d+)Mi", CONTAINER["resources"]["limits"]["memory"])
     assert limit
     assert int(limit[1]) * MIB >= allowed
