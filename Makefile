@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 IMAGE ?= kubia-pet:dev
 
-.PHONY: help run test check torture image container e2e bench clean
+.PHONY: help run test check torture lock image container e2e bench clean
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -24,6 +24,10 @@ check: .venv/check ## Check style and types
 torture: .venv/test ## Run the long forms of the crash, fault and load tests
 	KUBIA_PET_TORTURE=1 $(BIN)/python -m pytest -s tests/durability tests/hostile
 
+lock: ## Lock the image's dependencies anew; needs uv
+	uv pip compile --universal --python-version 3.13 --generate-hashes --extra fast pyproject.toml -o requirements.lock
+	echo 'hatchling>=1.27' | uv pip compile --universal --python-version 3.13 --generate-hashes - -o requirements-build.lock
+
 image: ## Build the container image
 	docker build -t $(IMAGE) .
 
@@ -32,8 +36,8 @@ container: .venv/test ## Test the container image; needs a Docker engine
 
 e2e: .venv/test ## Test on the cluster that KUBECONFIG names; needs the image on its nodes
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs a cluster. With kind:"; \
-	  echo "  kind create cluster --kubeconfig kind.kubeconfig && export KUBECONFIG=\$$PWD/kind.kubeconfig"; \
-	  echo "  make image && kind load docker-image $(IMAGE)"; exit 1; }
+	  echo "  make image && export KUBECONFIG=\$$PWD/kubeconfig && tests/e2e/kind/up"; \
+	  echo "More in tests/e2e/README.md."; exit 1; }
 	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -s tests/e2e
 
 bench: .venv/bench ## Measure, against baselines from the same run
