@@ -330,7 +330,7 @@ async def test_the_deadline_bounds_all_look_ups_together(
     zone.additional = additional
 
     def slow(query: dns.message.Message, via: str) -> dns.message.Message:
-        time.sleep(0.2)
+        time.sleep(0.1)
         return zone(query, via)
 
     names.script = slow
