@@ -477,7 +477,7 @@ async def test_more_pods_than_are_asked_are_said_and_this_one_is_kept(names: Nam
     names.script = zone = Zone(service="k.d.", additional=False, addresses=False)
     for ordinal in range(1200):
         zone.add(f"k-{ordinal}", PORT)
-    found = await discovered(names, zone.service, pod="k-1150")
+    found = await discovered(names, zone.service, pod="k-1150", timeout=10)
     assert len(found.peers) == 1000
     assert [peer.name for peer in found.peers if peer.is_self] == ["k-1150.k.d"]
     assert [finding.code for finding in found.findings] == ["too-many"]
