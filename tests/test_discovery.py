@@ -65,8 +65,13 @@ async def discovery(
         opened.close()
 
 
-async def discovered(names: NameServer, service: str = SERVICE, pod: str = "kubia-0") -> Discovered:
-    async with discovery(names, service, pod=pod) as opened:
+async def discovered(
+    names: NameServer,
+    service: str = SERVICE,
+    pod: str = "kubia-0",
+    timeout: float = 1.0,  # noqa: ASYNC109 - the look-up's own
+) -> Discovered:
+    async with discovery(names, service, pod=pod, timeout=timeout) as opened:
         return await opened.discover()
 
 
