@@ -341,11 +341,11 @@ async def test_the_deadline_bounds_all_look_ups_together(
     names.script = slow
     for ordinal in range(3, 100):
         zone.add(f"kubia-{ordinal}", PORT, f"10.0.1.{ordinal}")
-    async with discovery(names, timeout=0.7) as opened:
+    async with discovery(names, timeout=2) as opened:
         began = time.monotonic()
         found = await opened.discover()
         took = time.monotonic() - began
-    assert took < 0.7 + 0.25
+    assert took < 2 + 0.25
     assert len(found.peers) == 100
 
 
