@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubia_pet.cluster import Answer, Gathered
-from kubia_pet.discovery import Finding
+from kubia_pet.discovery import Discovered, Finding
 from kubia_pet.value import NO_VALUE, Value, utf8
 
 # What could end or rewrite a line: control characters, line and paragraph separators, invisible and
@@ -77,7 +77,9 @@ class Overview:
             return
         yield "Data stored in the cluster:\n"
         discovered = self.gathered.discovered
-        for finding in filter(None, (discovered.failure, *discovered.findings)):
+        if discovered.failure:
+            yield f"! {discovered.service}: {discovered.failure.message}{_as_of(discovered)}\n"
+        for finding in discovered.findings:
             yield f"! {discovered.service}: {finding.message}\n"
         for answer in map(output.limited, self.gathered.answers):
             if answer.error:
@@ -106,6 +108,12 @@ class _Output:
 
     def joined(self) -> bytes:
         return b"".join(self._pieces)
+
+
+def _as_of(discovered: Discovered) -> str:
+    """How old the peers are that are shown while discovery fails; nothing where only this pod is."""
+    age = discovered.age()
+    return "" if age is None or len(discovered.peers) == 1 else f" These are the peers of {age:.0f} s ago."
 
 
 def in_one_line(text: str) -> Iterator[str]:

@@ -25,11 +25,11 @@ def pod(ordinal: int) -> Peer:
 
 
 def overview(
-    *answers: Answer, failure: Finding | None = None, findings: tuple[Finding, ...] = ()
+    *answers: Answer, failure: Finding | None = None, findings: tuple[Finding, ...] = (), age: float = 0
 ) -> Overview:
     """Of kubia-0, with kubia-0's own answer first."""
     peers = tuple(answer.peer for answer in answers)
-    found = Discovered(SERVICE, peers, findings, time.monotonic(), failure)
+    found = Discovered(SERVICE, peers, findings, time.monotonic() - age, failure)
     return Overview("kubia-0", answers[0].value, Gathered(found, answers))
 
 
@@ -72,6 +72,11 @@ def test_a_failed_discovery_and_each_finding_have_such_a_line_too() -> None:
         f"! {SERVICE}: DNS failed: SERVFAIL.",
         f"! {SERVICE}: It has a cluster IP.",
     ]
+
+
+def test_peers_of_an_older_answer_are_marked_as_old() -> None:
+    shown = overview(Answer(pod(0)), Answer(pod(1)), failure=FAILED, age=12.1).as_text().decode()
+    assert shown.splitlines()[3] == f"! {SERVICE}: DNS failed: SERVFAIL. These are the peers of 12 s ago."
 
 
 def test_json_names_pod_value_service_discovery_and_each_peer() -> None:
