@@ -67,6 +67,8 @@ class Edge:
         if len(self._connections.busy) > self._max_requests and request.path not in ESSENTIAL:
             raise ProblemError(503, "Too many requests at once: try again.", headers=_RETRY, close=True)
         _refuse_bad_framing(request)
+        if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+            raise ProblemError(417, "Expect may say 100-continue only.", close=True)
         if request.method not in SAFE:
             _refuse_cross_site(request)
 

@@ -130,9 +130,10 @@ async def test_a_client_of_http_1_0_is_not_told_to_continue(strict: Pod) -> None
     assert statuses(await exchange(strict.url, sent)) == [200]
 
 
-async def test_an_expectation_nobody_knows_is_no_reason_to_fail(strict: Pod) -> None:
-    answer = await exchange(strict.url, request("POST", "/", "Expect: x", "Content-Length: 1", body=b"1"))
-    assert statuses(answer) == [200]
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_an_expectation_that_cannot_be_met_is_refused(strict: Pod, method: str) -> None:
+    answer = await exchange(strict.url, request(method, "/", "Expect: x", "Content-Length: 1", body=b"1"))
+    assert statuses(answer) == [417]
 
 
 @pytest.mark.parametrize(

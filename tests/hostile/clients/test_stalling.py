@@ -37,9 +37,10 @@ async def test_clients_that_drip_or_do_not_read_disturb_nobody(tmp_path: Path, c
     client_timeout, body_timeout, grace = 4.0, 5.0, 2.0
     options = (f"--client-timeout={client_timeout}s", f"--body-timeout={body_timeout}s")
     with Pod(tmp_path / "data", *options, f"--max-connections={connections}") as pod:
+        before = sockets(pod.process.pid)
         await store(pod.url, bytes(1 << 18))
         quiet = ask_for(pod.url, 1.5)
-        before = sockets(pod.process.pid)
+        until("those clients to be gone", lambda: sockets(pod.process.pid) <= before)
         with SwarmProcess(pod.url, deaf=DEAF, body=BODIES, header=HEADERS) as swarm:
             began = time.monotonic()
             most = before + min(connections, HEADERS + BODIES + DEAF)
