@@ -14,6 +14,7 @@ import time
 
 PAUSE = 0.02  # seconds between two requests of one client
 PATIENCE = 10.0  # seconds for one request
+REACHED = 30.0  # seconds until a new Service is known to this node
 
 
 class Load:
@@ -85,8 +86,24 @@ class Load:
         if self.acknowledged.get(pod, value) != value:
             self.wrong.append(f"{pod} has {value!r}, acknowledged {self.acknowledged[pod]!r}")
 
+    def reach(self) -> None:
+        """Returns when the Service takes connections: a node learns of a new one in its own time."""
+        deadline = time.monotonic() + REACHED
+        while True:
+            try:
+                connection = self.connection()
+                connection.connect()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+            else:
+                connection.close()
+                return
+
     def run(self) -> None:
         """Until standard input ends."""
+        self.reach()
         clients = [threading.Thread(target=self.write)]
         clients += [threading.Thread(target=self.read, kwargs={"keep": keep}) for keep in (True, False) * 2]
         for client in clients:
