@@ -208,18 +208,15 @@ class _Connection(asyncio.BufferedProtocol):
             self._in_body = True
             try:
                 self._judge(status, self._header)
-                self._require_room(int(self._header.get(b"content-length", b"0")))
             except FetchError as error:
                 self._fail(error)
+            self._bound(int(self._header.get(b"content-length", b"0")))
 
     def on_body(self, body: bytes) -> None:
         if self._complete:
             return
         self._body += body
-        try:
-            self._require_room(len(self._body))
-        except FetchError as error:
-            self._fail(error)
+        self._bound(len(self._body))
 
     def on_message_complete(self) -> None:
         if self._in_body and not self._complete:
@@ -228,9 +225,9 @@ class _Connection(asyncio.BufferedProtocol):
         elif not self._in_body:
             self._header.clear()
 
-    def _require_room(self, size: int) -> None:
+    def _bound(self, size: int) -> None:
         if size > self._limit:
-            raise FetchError("too-much", f"sent more than {self._limit} bytes")
+            self._fail(FetchError("too-much", f"sent more than {self._limit} bytes"))
 
     def _succeed(self) -> None:
         if self._waiter is not None and not self._waiter.done():

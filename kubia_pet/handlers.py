@@ -113,7 +113,6 @@ class Handlers:
                 }
             )
         found = await self._cluster.discovery.discover()
-        age = found.age()
         peers = [
             {
                 "name": peer.name,
@@ -127,9 +126,7 @@ class Handlers:
             {
                 "pod": self._pod,
                 "service": found.service,
-                "age": None if age is None else round(age, 3),
-                "error": found.failure and vars(found.failure),
-                "findings": [vars(finding) for finding in found.findings],
+                **found.state(),
                 "peers": peers,
             }
         )

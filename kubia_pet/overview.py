@@ -54,13 +54,8 @@ class Overview:
             members |= {"service": None, "discovery": None}
         else:
             discovered, answers = self.gathered.discovered, self.gathered.answers
-            age = discovered.age()
             members["service"] = discovered.service
-            members["discovery"] = {
-                "age": None if age is None else round(age, 3),
-                "error": discovered.failure and vars(discovered.failure),
-                "findings": [vars(finding) for finding in discovered.findings],
-            }
+            members["discovery"] = discovered.state()
         output = _Output()
         output.add(_json(members).removesuffix("\n}") + ',\n  "peers": [')
         for number, answer in enumerate(answers):

@@ -41,6 +41,15 @@ class Discovered:
         """Seconds since the name server gave this answer."""
         return None if self.taken_at is None else time.monotonic() - self.taken_at
 
+    def state(self) -> dict[str, object]:
+        """How discovery fares, as members of a JSON object: age in seconds, error, findings."""
+        age = self.age()
+        return {
+            "age": None if age is None else round(age, 3),
+            "error": self.failure and vars(self.failure),
+            "findings": [vars(finding) for finding in self.findings],
+        }
+
 
 class Discovery:
     """Finds the pods of one headless service.
