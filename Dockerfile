@@ -10,6 +10,8 @@ COPY requirements.lock requirements-build.lock ./
 RUN tools/bin/pip install --only-binary :all: --require-hashes -r requirements-build.lock \
  && tools/bin/pip --python /opt/kubia-pet/bin/python \
     install --no-compile --only-binary :all: --require-hashes -r requirements.lock
+COPY image/strip.py ./
+RUN python strip.py /opt/kubia-pet/lib
 
 COPY pyproject.toml README.md LICENSE ./
 COPY kubia_pet kubia_pet

@@ -1,7 +1,11 @@
 """What the image is made of, without an engine: Dockerfile, lock and .dockerignore against the program."""
 
 import fnmatch
+import importlib.util
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -96,3 +100,34 @@ def test_a_health_check_waits_for_the_volumes_lock() -> None:
     found = re.search(r"--start-period=(\d+)s", last("HEALTHCHECK"))
     assert found
     assert int(found[1]) > SETTINGS.lock_wait
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="strips what the image has: ELF")
+def test_a_stripped_library_is_shorter_and_loads(tmp_path: Path) -> None:
+    for module in ("aiohttp._http_parser", "httptools.parser.parser"):
+        found = importlib.util.find_spec(module)
+        assert found
+        assert found.origin
+        copy = tmp_path / Path(found.origin).name
+        shutil.copy(found.origin, copy)
+        subprocess.run([sys.executable, ROOT / "image/strip.py", tmp_path], check=True)
+        assert copy.stat().st_size < Path(found.origin).stat().st_size / 2
+        load = (
+            "import importlib.util as u, sys\n"
+            f"spec = u.spec_from_file_location({module!r}, {str(copy)!r})\n"
+            "module = u.module_from_spec(spec)\n"
+            "spec.loader.exec_module(module)\n"
+            "print(module.__file__)"
+        )
+        done = subprocess.run([sys.executable, "-c", load], check=True, capture_output=True, text=True)
+        assert done.stdout.strip() == str(copy)
+
+
+def test_what_is_no_library_is_not_cut(tmp_path: Path) -> None:
+    (tmp_path / "text.so").write_bytes(b"INPUT(libother.so)".ljust(100))
+    done = subprocess.run(
+        [sys.executable, ROOT / "image/strip.py", tmp_path], check=False, capture_output=True, text=True
+    )
+    assert done.returncode
+    assert "ValueError" in done.stderr
+    assert (tmp_path / "text.so").read_bytes().startswith(b"INPUT")

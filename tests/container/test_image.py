@@ -1,17 +1,19 @@
 """The image as an engine runs it."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from docker.models.images import Image
 
 from kubia_pet import __version__
 from kubia_pet.settings import Settings
-from tests.container.engine import HARDENED, Engine, Pet, answer, log_of
+from tests.container.engine import HARDENED, ROOT, Engine, Pet, answer, log_of
 from tests.pods import until
 
 pytestmark = pytest.mark.timeout(300)  # the first one builds the image
@@ -31,6 +33,15 @@ def test_it_says_what_it_is(image: Image) -> None:
     assert labels["org.opencontainers.image.title"] == "kubia-pet"
     assert labels["org.opencontainers.image.version"] == __version__
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
+def test_it_adds_less_than_30_mb_to_its_base(
+    client: docker.DockerClient, image: Image, figures: list[str]
+) -> None:
+    base = re.findall(r"^FROM (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[-1]
+    added = image.attrs["Size"] - client.images.get(base).attrs["Size"]
+    figures.append(f"the image adds {added / 1e6:.1f} MB to {base}")
+    assert added < 30e6
 
 
 def test_its_user_is_a_number_and_not_root(image: Image) -> None:
