@@ -1,10 +1,10 @@
 """`python -m bench.hops [DIRECTORY]`: a commit and a look as one job in a thread, and as aiofiles' calls.
 
-The same system calls in the same order both ways, at most one at a time. On a file system in memory the
-difference is the hops between the event loop and the threads; on a disk it is what they are beside its fsync.
+The thread is a lane of the store, or a pool of one. The same system calls in the same order each way, at
+most one at a time. On a file system in memory the difference is the hops between the event loop and the
+threads; on a disk it is what they are beside its fsync.
 """
 
-import asyncio
 import os
 import statistics
 import sys
@@ -19,6 +19,8 @@ import aiofiles
 import click
 from aiofiles.os import wrap
 
+from bench import loop
+from kubia_pet.store.lane import Lane
 from kubia_pet.store.volume import FILE, TEMPORARY, Volume
 
 ROUNDS = 1000
@@ -26,25 +28,20 @@ VALUE = b"Hey there! This greeting was submitted to kubia-0."
 
 
 class OneJob:
-    """As the store does it."""
+    """As the store does it, where `executor` is a Lane."""
 
-    def __init__(self, path: Path) -> None:
-        self._volume = Volume(path, 1 << 20)
-        self._volume.open(0)
-        self._thread = ThreadPoolExecutor(1)
+    def __init__(self, volume: Volume, executor: Lane | ThreadPoolExecutor) -> None:
+        self._commit = wrap(lambda: volume.replace(VALUE))
+        self._look = wrap(volume.read)
+        self._executor = executor
 
     async def commit(self) -> None:
         """Replaces the value."""
-        await wrap(lambda: self._volume.replace(VALUE))(executor=self._thread)
+        await self._commit(executor=self._executor)
 
     async def look(self) -> None:
         """Reads it."""
-        await wrap(self._volume.read)(executor=self._thread)
-
-    def close(self) -> None:
-        """Ends its thread."""
-        self._thread.shutdown()
-        self._volume.close()
+        await self._look(executor=self._executor)
 
 
 class ManyHops:
@@ -94,21 +91,24 @@ async def median(call: Callable[[], Awaitable[None]], rounds: int) -> float:
 
 
 async def compare(path: Path) -> None:
-    """Measures both by turns, five times, and shows the medians."""
-    one, many = OneJob(path), ManyHops(path)
-    try:
+    """Measures all by turns, five times, and shows the medians."""
+    volume, lane, many = Volume(path, 1 << 20), Lane("bench"), ManyHops(path)
+    volume.open(0)
+    with ThreadPoolExecutor(1) as pool:
+        ways = {"a lane": OneJob(volume, lane), "a pool": OneJob(volume, pool), "aiofiles' calls": many}
         for what in ("commit", "look"):
-            calls = getattr(one, what), getattr(many, what)
+            calls = [getattr(way, what) for way in ways.values()]
             turns = [[await median(call, ROUNDS // 5) for call in calls] for _ in range(5)]
-            whole, hops = (statistics.median(each) for each in zip(*turns, strict=True))
-            click.echo(
-                f"{what}: one job {whole:.0f} µs, aiofiles' calls {hops:.0f} µs, {hops / whole:.1f} times"
+            taken = [statistics.median(each) for each in zip(*turns, strict=True)]
+            shown = (
+                f"{way} {each:.0f} µs ({each / taken[0]:.1f})" for way, each in zip(ways, taken, strict=True)
             )
-    finally:
-        one.close()
-        many.close()
+            click.echo(f"{what}: {', '.join(shown)}")
+    lane.close()
+    many.close()
+    volume.close()
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as directory:
-        asyncio.run(compare(Path(directory)))
+        loop.run(compare(Path(directory)))

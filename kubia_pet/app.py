@@ -36,7 +36,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
     uploads = Uploads(limit=settings.max_value, timeout=settings.body_timeout)
     handlers = Handlers(pod, store, cluster, metrics, uploads)
-    connections = Connections()
+    connections = Connections(settings.client_timeout)
     edge = Edge(handlers, metrics, connections, max_requests=settings.max_connections)
     app = web.Application(middlewares=[edge.handle])
     app[HANDLERS], app[CONNECTIONS] = handlers, connections

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -76,28 +76,35 @@ class Cluster:
         self._fetcher.close()
         self.discovery.close()
 
-    async def gather(self, own: Value | None) -> Gathered:
-        """Every peer's answer, `own` for this pod's; never raises, and ends within `gather_timeout`."""
+    async def gather(self, own: Awaitable[Value | None]) -> Gathered:
+        """Every peer's answer, and `own`, which is looked up meanwhile. Raises only what `own` raises.
+
+        It ends within `gather_timeout`, if `own` does.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._gather_timeout
         discovered = await self.discovery.discover()
         answered: dict[Peer, Answer] = {}
-        waiting = iter([peer for peer in discovered.peers if not peer.is_self])
+        others = [peer for peer in discovered.peers if not peer.is_self]
+        waiting = iter(others)
         budget = _Budget(self._gather_limit)
 
         async def ask_in_turn() -> None:
             for peer in waiting:
                 answered[peer] = await self._answer(peer, budget)
 
-        asking = [asyncio.create_task(ask_in_turn()) for _ in discovered.peers[:AT_ONCE]]
+        asking = {asyncio.create_task(ask_in_turn()) for _ in others[:AT_ONCE]}
         try:
-            await asyncio.wait(asking, timeout=deadline - loop.time())
+            value = await own
+            if asking:
+                _, asking = await asyncio.wait(asking, timeout=deadline - loop.time())
         finally:
             for task in asking:
                 task.cancel()
-        await asyncio.wait(asking)
+        if asking:
+            await asyncio.wait(asking)
         answers = tuple(
-            Answer(peer, own) if peer.is_self else answered.get(peer) or self._unanswered(peer)
+            Answer(peer, value) if peer.is_self else answered.get(peer) or self._unanswered(peer)
             for peer in discovered.peers
         )
         self._say(answers)

@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
-from kubia_pet.connections import NOT_HTTP, Connections
+from kubia_pet.connections import Connections
 from kubia_pet.handlers import LARGE, Handlers
+from kubia_pet.large_answers import LargeAnswers
 from kubia_pet.metrics import Metrics
 from kubia_pet.problem import ProblemError
+from kubia_pet.protocol import NOT_HTTP, Connection
+from kubia_pet.repeat import ORIGIN, SMALL, Repeat
 from kubia_pet.store import StoreError, VolumeFullError
 
 log = logging.getLogger(__name__)
@@ -21,8 +24,6 @@ METHODS = {*SAFE, "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 ESSENTIAL = {"/healthz", "/readyz", "/metrics", "/data"}
 _RETRY = {"Retry-After": "1"}
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")  # RFC 9110 §4.2.1 and RFC 3986 §3.2
-ANSWERS = 64 * 2**20  # bytes of large answers that clients may be taking at the same time
-PATIENCE = 1.0  # seconds for which a client may take its large answer, while others want the room
 
 
 class Edge:
@@ -35,32 +36,32 @@ class Edge:
         self._metrics = metrics
         self._connections = connections
         self._max_requests = max_requests
-        self._room = ANSWERS
-        self._taking: dict[web.RequestHandler, tuple[float, int]] = {}  # since when, how many bytes
+        self._large = LargeAnswers()
 
     @web.middleware
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answers the request; every error becomes a response here and nowhere else."""
-        loop = asyncio.get_running_loop()
+        loop, connection = asyncio.get_running_loop(), request.protocol
         began = loop.time()
-        self._connections.begin(request.protocol)
+        self._connections.begin(connection)
         try:
             try:
+                if isinstance(connection, Connection):
+                    connection.raise_failure()
                 self._admit(request)
                 response = await handler(request)
             except Exception as error:  # noqa: BLE001 - translated, or logged with its traceback
                 response = _problem_of(error, request).response(request)
             if self._handlers.draining:
                 response.force_close()
-            if (
-                isinstance(response, web.Response)
-                and isinstance(response.body, bytes)
-                and len(response.body) > LARGE
-            ):
-                response = await self._sent(request, response, len(response.body))
+            if isinstance(response, web.Response) and (size := _size(response)) > LARGE:
+                response = await self._large.send(request, response, size)
         finally:
-            self._connections.end(request.protocol)
-        self._count(request, response, loop.time() - began)
+            self._connections.end(connection)
+        count = self._counter(request, response.status)
+        count(loop.time() - began)
+        if isinstance(connection, Connection):
+            connection.handled(request.content_length or 0, self._repeat(request, response, count))
         return response
 
     def _admit(self, request: web.Request) -> None:
@@ -72,43 +73,40 @@ class Edge:
         if request.method not in SAFE:
             _refuse_cross_site(request)
 
-    async def _sent(self, request: web.Request, response: web.Response, size: int) -> web.Response:
-        """The large response, sent; only so many bytes wait for slow clients."""
-        if not self._has_room(size):
-            return ProblemError(
-                503, "Too many large answers at once: try again.", headers=_RETRY, close=True
-            ).response(request)
-        self._taking[request.protocol] = asyncio.get_running_loop().time(), size
-        self._room -= size
-        try:
-            await response.prepare(request)
-            await response.write_eof()
-        except ConnectionError:
-            pass  # the client is gone: nobody is left to tell
-        finally:
-            self._took(request.protocol)
-        return response
-
-    def _has_room(self, size: int) -> bool:
-        """Whether `size` bytes more may wait; who takes an answer for too long makes room, and is cut off."""
-        patient_since = asyncio.get_running_loop().time() - PATIENCE
-        for connection, (began, _) in list(self._taking.items()):
-            if size <= self._room or began > patient_since:
-                break
-            self._took(connection)
-            if connection.transport is not None:
-                connection.transport.abort()
-        return size <= self._room
-
-    def _took(self, connection: web.RequestHandler) -> None:
-        self._room += self._taking.pop(connection, (0, 0))[1]
-
-    def _count(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    def _counter(self, request: web.Request, status: int) -> Callable[[float], None]:
+        """Counts an answer to such a request, given in so many seconds."""
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "none"
         method = request.method if request.method in METHODS else "other"
-        self._metrics.answered(route, method, response.status, seconds)
-        log.debug("%s %s %d %.1f ms", request.method, request.raw_path, response.status, seconds * 1000)
+        line = f"{request.method} {request.raw_path} {status}"
+
+        def count(seconds: float) -> None:
+            self._metrics.answered(route, method, status, seconds)
+            log.debug("%s %.1f ms", line, seconds * 1000)
+
+        return count
+
+    def _repeat(
+        self, request: web.Request, response: web.StreamResponse, count: Callable[[float], None]
+    ) -> Repeat | None:
+        """The same answer again; None where another one would be due, or one that aiohttp must send."""
+        if (
+            not isinstance(response, web.Response)
+            or ORIGIN not in response
+            or (request.method, request.version) != ("GET", HttpVersion11)
+            or not request.keep_alive
+            or response.keep_alive is False
+            or _size(response) > SMALL
+        ):
+            return None
+        return Repeat(response, admit=self._has_nothing_against_any, count=count)
+
+    def _has_nothing_against_any(self) -> bool:
+        return not self._handlers.draining and len(self._connections.busy) < self._max_requests
+
+
+def _size(response: web.Response) -> int:
+    return len(response.body) if isinstance(response.body, bytes) else 0
 
 
 def _refuse_bad_framing(request: web.Request) -> None:

@@ -14,6 +14,7 @@ from kubia_pet.metrics import Metrics
 from kubia_pet.next_run import NextRun
 from kubia_pet.overview import Overview
 from kubia_pet.problem import JSON, TEXT, ProblemError, preferred
+from kubia_pet.repeat import ORIGIN, Origin
 from kubia_pet.store import Store
 from kubia_pet.uploads import Uploads, expect_nothing
 from kubia_pet.value import NO_VALUE, Value
@@ -68,10 +69,12 @@ class Handlers:
         """This pod's value, then the cluster's."""
         kind = preferred(request, TEXT, JSON)
         body = await self._overviews[kind].join(None)
-        return web.Response(
+        response = web.Response(
             body=body,
             headers={"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"},
         )
+        response[ORIGIN] = Origin(body, partial(self._overviews[kind].join, None))
+        return response
 
     async def write(self, request: web.Request) -> web.Response:
         """Stores the body; answers when it is durable."""
@@ -97,7 +100,9 @@ class Handlers:
         }
         if "If-None-Match" in request.headers and _matches(request.if_none_match, value):
             return web.Response(status=304, headers=headers)
-        return web.Response(body=value.data, headers=headers)
+        response = web.Response(body=value.data, headers=headers)
+        response[ORIGIN] = Origin(value, self._store.read)
+        return response
 
     async def peers(self, _: web.Request) -> web.Response:
         """What discovery sees; asks no peer."""
@@ -152,9 +157,9 @@ class Handlers:
 
     def _overview_by(self, render: Callable[[Overview], bytes]) -> Callable[[None, int], Awaitable[bytes]]:
         async def run(_: None, __: int) -> bytes:
-            own = await self._store.read()
-            gathered = await self._cluster.gather(own) if self._cluster else None
-            overview = Overview(self._pod, own, gathered)
+            reading = self._store.read()
+            gathered = await self._cluster.gather(reading) if self._cluster else None
+            overview = Overview(self._pod, await reading, gathered)
             return await asyncio.to_thread(render, overview) if overview.size > LARGE else render(overview)
 
         return run

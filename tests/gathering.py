@@ -1,5 +1,6 @@
 """A pod's view of peers on loopback: the real cluster over the real discovery, in the test's own loop."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -40,7 +41,7 @@ class View:
     async def answers(self) -> dict[str, Answer]:
         """A gathering's answers by host name, in their order."""
         began = time.perf_counter()
-        gathered = await self.cluster.gather(None)
+        gathered = await self.cluster.gather(asyncio.sleep(0))
         self.took = time.perf_counter() - began
         return {answer.peer.name.partition(".")[0]: answer for answer in gathered.answers}
 

@@ -322,6 +322,6 @@ async def test_a_failed_discovery_is_part_of_the_answer() -> None:
     async with peer(GOOD) as good, view_of({"kubia-1": good}) as view:
         await view.labels()
         view.names.script = rcode(dns.rcode.SERVFAIL)
-        gathered = await view.cluster.gather(None)
+        gathered = await view.cluster.gather(asyncio.sleep(0))
         assert gathered.discovered.failure is not None
         assert await view.labels() == {"kubia-1": "Hey there!"}

@@ -12,10 +12,18 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from kubia_pet.edge import ANSWERS, PATIENCE
+from kubia_pet.large_answers import PATIENCE, ROOM
 from kubia_pet.server import RESERVE, listen
 from kubia_pet.settings import Settings
-from tests.hostile.clients.raw_http import address_of, body_of, exchange, header_of, request, statuses
+from tests.hostile.clients.raw_http import (
+    address_of,
+    body_of,
+    deaf_client,
+    exchange,
+    header_of,
+    request,
+    statuses,
+)
 from tests.hostile.clients.vitals import reads_proc, sockets
 from tests.pods import Pod, until
 
@@ -379,16 +387,6 @@ async def test_a_client_that_does_not_read_is_given_up(
             until("the server to end it", lambda: sockets(pod.process.pid) == open_before, 2)
 
 
-def deaf_client(url: str) -> socket.socket:
-    """A client whose kernel takes next to nothing of an answer."""
-    client = socket.socket()
-    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.settimeout(5)
-    client.connect(address_of(url))
-    return client
-
-
 # --- The cap on connections ------------------------------------------------------------------------
 
 
@@ -481,7 +479,7 @@ async def test_clients_that_do_not_read_large_answers_do_not_keep_others_from_th
     size = 1 << 20
     with Pod(tmp_path / "data", env=loop) as pod:
         await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
-        deaf = [deaf_client(pod.url) for _ in range(ANSWERS // size)]
+        deaf = [deaf_client(pod.url) for _ in range(ROOM // size)]
         for client in deaf:
             client.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
             assert client.recv(1)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubia_pet.next_run import NextRun
@@ -13,11 +13,11 @@ from kubia_pet.next_run import NextRun
 class Runs:
     """Runs that end one at a time, when the test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float | None = None) -> None:
         self.begun: list[tuple[str, int]] = []  # argument and number of callers
         self.under_way = 0
         self._ends: asyncio.Queue[Exception | None] = asyncio.Queue()
-        self.shared = NextRun(self._run)
+        self.shared = NextRun(self._run, timeout=timeout, late=lambda: TimeoutError("late"))
 
     async def _run(self, argument: str, callers: int) -> int:
         """Returns its own number."""
@@ -31,9 +31,9 @@ class Runs:
             raise error
         return number
 
-    async def join(self, *arguments: str) -> list[asyncio.Task[int]]:
+    async def join(self, *arguments: str) -> list[asyncio.Future[int]]:
         """Callers that came in this order."""
-        callers = [asyncio.create_task(self.shared.join(argument)) for argument in arguments]
+        callers = [self.shared.join(argument) for argument in arguments]
         await turns()
         return callers
 
@@ -118,13 +118,31 @@ async def test_a_thousand_callers_make_two_runs_one_under_way_and_one_that_waits
     assert runs.begun == [("first", 1), ("999", 1000)]
 
 
+async def test_who_waits_for_too_long_is_told_in_time_whether_its_run_began_or_not() -> None:
+    runs, loop = Runs(timeout=0.1), asyncio.get_running_loop()
+    began = loop.time()
+    (served,) = await runs.join("a")
+    await asyncio.sleep(0.05)  # what is measured is a span of time
+    (waiting,) = await runs.join("b")
+    for caller, seconds in ((served, 0.1), (waiting, 0.15)):
+        with pytest.raises(TimeoutError, match="late"):
+            await caller
+        assert seconds - 0.01 < loop.time() - began < seconds + 1
+    (in_time,) = await runs.join("c")
+    await runs.end_one()
+    await runs.end_one()
+    assert await in_time == 1
+    assert runs.begun == [("a", 1), ("c", 2)]
+
+
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["comes", "leaves", "ends", "fails"]), max_size=30))
 def test_whoever_comes_and_goes_when_each_result_is_of_a_run_that_began_later_with_an_argument_as_new(
     events: Sequence[str],
 ) -> None:
     async def play() -> None:
         runs = Runs()
-        callers: list[tuple[int, int, asyncio.Task[int]]] = []  # number, runs begun before it came, task
+        callers: list[tuple[int, int, asyncio.Future[int]]] = []  # number, runs begun before it came, result
         for event in events:
             match event:
                 case "comes":

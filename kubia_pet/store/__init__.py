@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
@@ -17,6 +16,7 @@ from kubia_pet.store.errors import (
     VolumeUnavailableError,
     VolumeUnusableError,
 )
+from kubia_pet.store.lane import Lane
 from kubia_pet.store.volume import Volume
 from kubia_pet.value import Value
 
@@ -62,14 +62,14 @@ class Store:
         self._timeout = timeout
         self._lock_wait = lock_wait
         self._observer = observer
-        # One thread each: they bound what a hung volume can hold, and keep commits in order.
-        # A commit or a look is one job in its thread, 60 or 50 µs on a file system in memory. With a call of
-        # aiofiles for each step it would be nine or seven hops, 0.5 or 0.35 ms: python -m bench.hops.
-        self._reader = ThreadPoolExecutor(1, "store-read")
-        self._writer = ThreadPoolExecutor(1, "store-write")
-        self._looks = NextRun(self._look)
-        self._checks = NextRun(self._check)
-        self._commits = NextRun(self._commit)
+        # One lane each: they bound what a hung volume can hold, and keep commits in order. A commit or a look
+        # is one job in its lane: as nine or seven calls of aiofiles, each a hop to a thread and back, it
+        # takes ten times as long and more on a file system in memory (python -m bench.hops).
+        self._reader = Lane("store-read")
+        self._writer = Lane("store-write")
+        self._looks = NextRun(self._look, timeout=timeout, late=self._too_slow)
+        self._checks = NextRun(self._check, timeout=timeout, late=self._too_slow)
+        self._commits = NextRun(self._commit, timeout=timeout, late=self._too_slow)
         self._last_seen: Value | None = None
         self._commit_began: float | None = None
         self._fault: StoreError | None = None
@@ -91,25 +91,25 @@ class Store:
             self._mending.cancel()
         await self._leave()
 
-    async def read(self) -> Value | None:
+    def read(self) -> asyncio.Future[Value | None]:
         """The value, None where there is none. Raises StoreError."""
-        return await self._before_deadline(self._looks.join(None))
+        return self._looks.join(None)
 
     async def write(self, data: bytes) -> None:
         """Makes `data` the value; returns when it is durable. Raises StoreError."""
-        await self._before_deadline(self._commits.join(data))
+        await self._commits.join(data)
 
     async def remove(self) -> None:
         """Removes the value; returns when that is durable. Raises StoreError."""
-        await self._before_deadline(self._commits.join(None))
+        await self._commits.join(None)
 
     async def check(self) -> None:
         """Raises StoreError as long as this volume cannot be read and written."""
-        await self._before_deadline(self._checks.join(None))
+        await self._checks.join(None)
 
     async def _look(self, _: None, __: int) -> Value | None:
         try:
-            value = await self._in(self._reader, self._see)
+            value = await self._reader.submit(self._see)  # without aiofiles' wrap, a tenth of a look
         except VolumeUnavailableError as error:
             if self._fault is None:
                 self._found_fault(error, 0)
@@ -156,13 +156,6 @@ class Store:
         log.info("%s%s", done, f", for {writers} requests at once" if writers > 1 else "")
         self._works_again()
 
-    async def _before_deadline(self, call: Awaitable[T]) -> T:
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await call
-        except TimeoutError as error:
-            raise self._too_slow() from error
-
     def _too_slow(self) -> VolumeUnavailableError:
         return VolumeUnavailableError(
             f"The volume {self._volume.path} did not answer within {self._timeout:g} s; "
@@ -194,15 +187,15 @@ class Store:
                 self._works_again()
         self._mending = None
 
-    async def _in(self, thread: ThreadPoolExecutor, job: Callable[[], T]) -> T:
-        return await wrap(job)(executor=thread)
+    async def _in(self, lane: Lane, job: Callable[[], T]) -> T:
+        return await wrap(job)(executor=lane)
 
     async def _leave(self) -> None:
         # Behind a commit that still hangs: whoever has the lock next must not find it writing.
         closed = asyncio.ensure_future(self._in(self._writer, self._volume.close))
         await asyncio.wait((closed,), timeout=self._timeout)
-        for thread in (self._reader, self._writer):
-            thread.shutdown(wait=False)  # one may hang with its volume
+        for lane in (self._reader, self._writer):
+            lane.close()
 
     @staticmethod
     def _now() -> float:

@@ -24,6 +24,7 @@ from kubia_pet.store.errors import (
 
 FILE = "kubia.txt"
 TEMPORARY = ".kubia.txt.tmp"  # one name is enough: the lock leaves a volume one writer
+_PORTION = 4096  # bytes
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 # How opening something that is no file of ours fails: a link, a socket, a device, another user's file.
@@ -43,6 +44,7 @@ class Volume:
         self.path = path
         self._limit = limit
         self._directory = -1
+        self._own: os.stat_result | None = None  # of that directory: what it is never changes
         self._mounted = False
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
@@ -56,7 +58,7 @@ class Volume:
         """
         try:
             self._mounted = self.path.is_mount()
-            self._directory = self._lock(time.monotonic() + wait)
+            self._hold(self._lock(time.monotonic() + wait))
             self._recover()
             self._try_writing(0)
         except OSError as error:
@@ -132,6 +134,7 @@ class Volume:
             if self._directory >= 0:
                 os.close(self._directory)
                 self._directory = -1
+                self._own = None
 
     def _lock(self, deadline: float) -> int:
         try:
@@ -160,8 +163,12 @@ class Volume:
         directory = self._lock(deadline=0)
         with self._publishing:
             self.close()
-            self._directory = directory
+            self._hold(directory)
             self._recover()
+
+    def _hold(self, directory: int) -> None:
+        self._directory = directory
+        self._own = os.fstat(directory)
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
@@ -181,7 +188,7 @@ class Volume:
 
     def _is_own_directory(self) -> bool:
         try:
-            return os.path.samestat(self.path.stat(), os.fstat(self._directory))
+            return self._own is not None and os.path.samestat(self.path.stat(), self._own)
         except OSError:
             return False
 
@@ -202,15 +209,20 @@ class Volume:
         except FileNotFoundError:
             return None
         try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode):
                 raise ValueUnreadableError(f"{self.path / FILE} is not a file: remove it.")
-            pieces, room = [], self._limit + 1
-            while room and (piece := os.read(file, room)):
+            # Mostly one call, and no memory for the limit.
+            portion = max(_PORTION, found.st_size + 1)
+            pieces, taken, most = [], 0, self._limit + 1
+            while taken < most and (piece := os.read(file, min(portion, most - taken))):
                 pieces.append(piece)
-                room -= len(piece)
+                taken += len(piece)
+                if taken == found.st_size:
+                    break
         finally:
             os.close(file)
-        if not room:
+        if taken == most:
             raise ValueUnreadableError(
                 f"{self.path / FILE} is over the limit of {self._limit} bytes: remove it, or POST a new one."
             )

@@ -73,9 +73,8 @@ class Strace:
 
 
 def writer_of(pod: Pod) -> int:
-    """The thread that writes: the only one besides the event loop's in a pod that nobody has asked yet."""
-    threads = {int(each.name) for each in Path(f"/proc/{pod.process.pid}/task").iterdir()}
-    (writer,) = threads - {pod.process.pid}
+    """The thread that writes, the last of three: a pod that nobody has asked yet started no other."""
+    _, _, writer = sorted(int(each.name) for each in Path(f"/proc/{pod.process.pid}/task").iterdir())
     return writer
 
 

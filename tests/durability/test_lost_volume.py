@@ -3,17 +3,20 @@
 import fcntl
 import os
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from tests.durability.asking import NOT_FOUND, STORED, UNAVAILABLE, Reply, ask, get, is_ready, post
 from tests.durability.volumes import ext4, frozen, fuse, run, tmpfs, unmount
+from tests.hostile.clients.raw_http import address_of
 from tests.pods import Pod, until
 
 OLD = b"the old value"
@@ -134,6 +137,37 @@ def test_a_volume_that_hangs_is_unavailable_in_time_and_mends_itself(tmp_path: P
         assert get(pod) in [(STORED, OLD), (STORED, b"new")]  # what the 503 said
         assert post(pod, b"newer").status == STORED
         assert get(pod) == (STORED, b"newer")
+
+
+def test_requests_that_repeat_the_one_before_meet_a_volume_that_hangs_like_others(tmp_path: Path) -> None:
+    asked, alive = (f"GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for path in ("data", "healthz"))
+    with fuse(tmp_path / "data") as volume, Pod(volume.path) as pod:
+        post(pod, OLD)
+        with socket.create_connection(address_of(pod.url)) as kept, kept.makefile("rb") as answers:
+            for following in ([], [asked], [alive]):
+                until("the pod to be ready", lambda: is_ready(pod), 5)
+                for _ in range(3):
+                    kept.sendall(asked)
+                    assert status_of(answers) == STORED
+                with volume.hung():
+                    began = time.monotonic()
+                    for each in (asked, *following):
+                        kept.sendall(each)
+                        time.sleep(0.02)  # two packets
+                    assert status_of(answers) == UNAVAILABLE
+                    assert time.monotonic() - began < DEADLINE
+                    if following == [alive]:
+                        assert status_of(answers) == STORED
+                if following == [asked]:
+                    assert status_of(answers) in {STORED, UNAVAILABLE}
+
+
+def status_of(answers: IO[bytes]) -> int:
+    """The next answer's status."""
+    head = list(iter(answers.readline, b"\r\n"))
+    (size,) = (int(line[15:]) for line in head if line.startswith(b"Content-Length:"))
+    answers.read(size)
+    return int(head[0][9:12])
 
 
 def test_a_volume_whose_server_dies_is_unavailable_in_time_and_mends_itself_when_mounted_anew(

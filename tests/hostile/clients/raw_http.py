@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import socket
 from urllib.parse import urlsplit
 
 _STATUS_LINE = re.compile(rb"HTTP/\d\.\d (\d{3}) [ -~]*\r\n")
@@ -41,6 +42,16 @@ async def exchange(url: str, *pieces: bytes, pause: float = 0.0, end: bool = Fal
         return await answer
     finally:
         writer.transport.abort()
+
+
+def deaf_client(url: str) -> socket.socket:
+    """A client whose kernel takes next to nothing of an answer."""
+    client = socket.socket()
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(5)
+    client.connect(address_of(url))
+    return client
 
 
 async def _all_of(reader: asyncio.StreamReader) -> bytes:

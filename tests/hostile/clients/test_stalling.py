@@ -12,7 +12,7 @@ from tests.hostile.clients.vitals import reads_proc, sockets
 from tests.pods import Pod, until
 
 HEADERS, BODIES, DEAF = 1000, 200, 200
-SLOWER = 0.010  # seconds over twice the quiet value, at most
+SLOWER = 0.020  # seconds over twice the quiet value, at most
 
 
 def assert_undisturbed(quiet: Waits, busy: Waits) -> None:

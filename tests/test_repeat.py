@@ -1,0 +1,306 @@
+"""A request that repeats the one before it is answered as if it were the first."""
+
+import asyncio
+import os
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pytest
+from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kubia_pet.app import CONNECTIONS, build
+from kubia_pet.protocol import Gate
+from kubia_pet.settings import Settings
+from tests.hostile.clients.raw_http import address_of, deaf_client
+from tests.hostile.clients.vitals import memory, reads_proc
+from tests.pods import Pod, until
+
+DATA = b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n"
+OVERVIEW = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+NOWHERE = b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"
+HEAD = b"HEAD /data HTTP/1.1\r\nHost: a\r\n\r\n"
+MATCH = b"GET /data HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n"
+WITH_BODY = b"GET /data HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\r\n\r\n"
+OLD = b"GET /data HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+ALIVE = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    header: bytes
+    body: bytes
+
+    def without_date(self) -> tuple[bytes, bytes]:
+        return re.sub(rb"\r\nDate: [^\r]+", b"", self.header), self.body
+
+
+class Client:
+    """One connection, kept open."""
+
+    def __init__(self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
+        self.reader, self.writer = streams
+
+    @classmethod
+    async def of(cls, url: str) -> Self:
+        return cls(await asyncio.open_connection(*address_of(url)))
+
+    async def ask(self, request: bytes) -> Answer:
+        self.writer.write(request)
+        return await self.answer(request)
+
+    async def answer(self, request: bytes) -> Answer:
+        """The next answer, which is that to `request`."""
+        header = await self.reader.readuntil(b"\r\n\r\n")
+        status = int(header[9:12])
+        found = re.search(rb"\r\nContent-Length: (\d+)\r\n", header)
+        bodiless = request.startswith(b"HEAD") or status == 304
+        return Answer(
+            status, header, await self.reader.readexactly(int(found[1]) if found and not bodiless else 0)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.writer.transport.abort()
+
+
+@asynccontextmanager
+async def client_of(url: str) -> AsyncIterator[Client]:
+    async with await Client.of(url) as client:
+        yield client
+
+
+def post(value: bytes) -> bytes:
+    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(value), value)
+
+
+def on(loop: str, path: Path) -> dict[str, str]:
+    """The environment of a pod that runs on this event loop."""
+    (path / "uvloop.py").write_text("raise ImportError")
+    return {"PYTHONPATH": str(path)} if loop == "asyncio" else {}
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
+    """A pod that others ask too, on each event loop."""
+    path = tmp_path_factory.mktemp(request.param)
+    with Pod(path / "data", env=on(request.param, path)) as pod:
+        yield pod
+
+
+@pytest.mark.parametrize("name", ["DATA", "OVERVIEW", "HEAD", "MATCH", "OLD"])
+async def test_it_gets_the_same_answer_to_the_byte(held: Pod, name: str) -> None:
+    async with client_of(held.url) as client:
+        await client.ask(post(b"the value"))
+        first, *others = [await client.ask(globals()[name]) for _ in range(20)]
+        assert (await client.ask(ALIVE)).body == b"alive\n"
+    assert {other.without_date() for other in others} == {first.without_date()}
+
+
+async def test_it_is_not_parsed_again(tmp_path: Path) -> None:
+    app = build(Settings(data_dir=tmp_path), pod="kubia-0", service=None, port=8080)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    assert runner.server
+    gate = Gate(runner.server, app[CONNECTIONS], cap=10, timeout=5)
+    (tmp_path / "kubia.txt").write_text("1")
+    server = await asyncio.get_running_loop().create_server(gate, "127.0.0.1", 0)
+    try:
+        async with client_of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
+            for _ in range(100):
+                assert (await client.ask(DATA)).body == b"1"
+            assert runner.server.requests_count < 50  # one a second, and the machine may be slow
+    finally:
+        server.close()
+        await runner.cleanup()
+
+
+async def test_it_gets_a_new_value_at_once_whoever_changed_it_and_however(held: Pod) -> None:
+    file = held.data_dir / "kubia.txt"
+    async with client_of(held.url) as reader, client_of(held.url) as other, client_of(held.url) as writer:
+        for number in range(30):
+            value = b"%d" % number
+            if number % 3 == 0:
+                assert (await writer.ask(post(value))).status == 200
+            elif number % 3 == 1:
+                file.write_bytes(value)
+            else:
+                (held.data_dir / "new").write_bytes(value)
+                (held.data_dir / "new").rename(file)
+            assert [(await reader.ask(DATA)).body for _ in range(3)] == [value] * 3
+            assert b"Data stored on this pod: %b\n" % value in (await other.ask(OVERVIEW)).body
+        file.unlink()
+        assert (await reader.ask(DATA)).status == 404
+        assert (await reader.ask(DATA)).status == 404
+
+
+async def test_it_is_told_of_a_fault_and_of_its_end(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data") as pod:
+        async with client_of(pod.url) as client:
+            await client.ask(post(b"1"))
+            assert [(await client.ask(DATA)).status for _ in range(5)] == [200] * 5
+            pod.data_dir.rename(tmp_path / "away")
+            assert [(await client.ask(DATA)).status for _ in range(5)] == [503] * 5
+            assert b"is gone" in (await client.ask(DATA)).body
+            (tmp_path / "away").rename(pod.data_dir)
+            assert [(await client.ask(DATA)).status for _ in range(5)] == [200] * 5
+
+
+async def test_it_is_counted(held: Pod) -> None:
+    async with client_of(held.url) as client:
+        await client.ask(post(b"1"))
+        before = await counted(client)
+        for _ in range(50):
+            await client.ask(DATA)
+        assert await counted(client) == before + 50
+
+
+async def counted(client: Client) -> int:
+    metrics = (await client.ask(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")).body.decode()
+    line = r'^kubia_pet_request_seconds_count\{method="GET",route="/data",status="200"\} (\d+)'
+    found = re.search(line, metrics, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+# --- Order, whatever comes when --------------------------------------------------------------------
+
+
+async def test_the_end_of_a_request_that_came_in_two_packets_is_no_request(held: Pod) -> None:
+    async with client_of(held.url) as client:
+        client.writer.write(DATA[:20])
+        await asyncio.sleep(0.05)  # two packets
+        assert (await client.ask(DATA[20:])).status == 200
+        assert (await client.ask(DATA[20:])).status == 400
+
+
+async def test_a_request_and_the_begin_of_one_are_no_request_and_a_begin_again(held: Pod) -> None:
+    async with client_of(held.url) as client:
+        assert [(await client.ask(DATA + b"GET /da")).status for _ in range(2)] == [200, 400]
+
+
+REQUESTS = [
+    *[DATA] * 8,
+    OVERVIEW,
+    HEAD,
+    MATCH,
+    NOWHERE,
+    ALIVE,
+    WITH_BODY,
+    post(b"first"),
+    post(b"second"),
+]
+
+
+def expected(request: bytes, value: bytes) -> tuple[int, bytes]:
+    """The answer's status and body, where a pod holds this value."""
+    match request:
+        case _ if request in (DATA, WITH_BODY):
+            return 200, value
+        case _ if request == OVERVIEW:
+            return 200, b"You've hit kubia-0\nData stored on this pod: %b\n" % value
+        case _ if request == HEAD:
+            return 200, b""
+        case _ if request == MATCH:
+            return 304, b""
+        case _ if request == NOWHERE:
+            return 404, b"There is nothing here: see / and /openapi.json.\n"
+        case _ if request == ALIVE:
+            return 200, b"alive\n"
+        case _:
+            return 200, b"Data stored on pod kubia-0\n"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    sent=st.lists(
+        st.tuples(st.sampled_from(REQUESTS), st.booleans(), st.sampled_from([0] * 20 + [1, 5, 20, 29, 40])),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_however_requests_are_cut_and_pipelined_each_gets_its_own_answer(
+    held: Pod, sent: Sequence[tuple[bytes, bool, int]]
+) -> None:
+    """Each request is sent in two pieces, cut at a place; before some the client awaits all answers."""
+
+    async def play() -> None:
+        value = b"zeroth"
+        async with client_of(held.url) as client, asyncio.timeout(10):
+            await client.ask(post(value))
+            due: list[tuple[bytes, tuple[int, bytes]]] = []
+            for request, waits, cut in sent:
+                if waits:
+                    await take(client, due)
+                for piece in (request[:cut], request[cut:]):
+                    client.writer.write(piece)
+                    await asyncio.sleep(0)  # two packets, mostly
+                if request.startswith(b"POST"):
+                    value = request.rpartition(b"\n")[2]
+                due.append((request, expected(request, value)))
+            await take(client, due)
+            assert (await client.ask(ALIVE)).body == b"alive\n"  # no answer is left over
+
+    asyncio.run(play())
+
+
+async def take(client: Client, due: list[tuple[bytes, tuple[int, bytes]]]) -> None:
+    for request, answer in due:
+        got = await client.answer(request)
+        assert (got.status, got.body) == answer
+    due.clear()
+
+
+# --- Deadlines and bounds --------------------------------------------------------------------------
+
+
+async def test_a_connection_is_kept_while_requests_come_and_closed_when_none_came_for_long(
+    tmp_path: Path,
+) -> None:
+    with Pod(tmp_path / "data", "--client-timeout=1s") as pod:
+        async with client_of(pod.url) as client:
+            await client.ask(post(b"1"))
+            for _ in range(20):
+                await asyncio.sleep(0.1)  # twice the time-out in all
+                last, _ = time.monotonic(), await client.ask(DATA)
+            assert await client.reader.read() == b""
+            assert 0.9 < time.monotonic() - last < 3
+
+
+@reads_proc
+async def test_answers_that_a_client_does_not_take_do_not_pile_up(tmp_path: Path) -> None:
+    # Where asyncio copies what waits: elsewhere one answer that waits many times takes no more memory.
+    with Pod(tmp_path / "data", "--client-timeout=60s", env=on("asyncio", tmp_path)) as pod:
+        async with client_of(pod.url) as client:
+            await client.ask(post(b"x" * 8_000))
+        before = memory(pod.process.pid)
+        with deaf_client(pod.url) as deaf:
+            deaf.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            began = time.monotonic()
+            while time.monotonic() - began < 3:
+                deaf.sendall(DATA)
+                await asyncio.sleep(0.003)  # so that each is a packet
+            assert memory(pod.process.pid) - before < 4 * 2**20
+            async with client_of(pod.url) as other:
+                assert (await other.ask(ALIVE)).status == 200
+
+
+async def test_a_pod_that_ends_says_so_in_the_next_answer(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--drain=60s") as pod:
+        async with client_of(pod.url) as client:
+            await client.ask(post(b"1"))
+            for _ in range(5):
+                assert b"Connection: close" not in (await client.ask(DATA)).header
+            os.kill(pod.process.pid, 15)
+            until("the drain", lambda: "is ending" in pod.log.read_text())
+            assert b"Connection: close" in (await client.ask(DATA)).header
+            assert await client.reader.read() == b""
