@@ -15,6 +15,7 @@ __all__ = ["Discovered", "Discovery", "DiscoveryObserver", "Finding", "Lookup", 
 
 log = logging.getLogger(__name__)
 KEPT_FOR = 60.0  # seconds that the last good answer is used while DNS fails
+RENEWED_AT = 0.75  # of its time in use: then the next answer is asked for, and nobody waits for it
 
 
 class DiscoveryObserver(Protocol):
@@ -56,7 +57,8 @@ class Discovery:
 
     An answer is used until its TTL ends, `max_age` seconds at most, and no longer, so that a pod which
     the cluster's DNS knows is seen. While DNS fails the last good answer stands for up to KEPT_FOR seconds,
-    marked with the failure. A fresh answer costs no waiting; a look-up is shared by all who wait for it.
+    marked with the failure. A fresh answer costs no waiting, and who asks all the time always has one, as it
+    is renewed ahead of its end; a look-up is shared by all who wait for it.
     """
 
     def __init__(
@@ -70,14 +72,18 @@ class Discovery:
         self._thread = ThreadPoolExecutor(1, "discovery")
         self._lookups = NextRun(self._look_up)
         self._last: Discovered | None = None
-        self._good_until = 0.0
+        self._renewed_at = self._good_until = 0.0
         self._said: set[str] = set()
 
     async def discover(self) -> Discovered:
         """The peers, in the order of their ordinals. Never raises: a failure is part of the answer."""
-        if self._last is not None and time.monotonic() < self._good_until:
-            return self._last
-        return await self._lookups.join(None)
+        now = time.monotonic()
+        if self._last is None or now >= self._good_until:
+            return await self._lookups.join(None)
+        if now >= self._renewed_at:
+            self._renewed_at = self._good_until
+            self._lookups.join(None)
+        return self._last
 
     def close(self) -> None:
         """Waits for nothing: a look-up under way ends at its own deadline."""
@@ -102,7 +108,8 @@ class Discovery:
         self._observer.looked_up(time.monotonic() - began, ok=discovered.failure is None)
         self._say(discovered)
         self._last = discovered
-        self._good_until = time.monotonic() + min(ttl, self._max_age)
+        now, used_for = time.monotonic(), min(ttl, self._max_age)
+        self._renewed_at, self._good_until = now + RENEWED_AT * used_for, now + used_for
         return discovered
 
     def _answer(self, now: float) -> tuple[Discovered, float]:

@@ -281,7 +281,7 @@ async def test_a_flood_of_false_answers_ends_at_the_deadline() -> None:
             began = time.monotonic()
             found = await opened.discover()
             took = time.monotonic() - began
-    assert took < TIMEOUT + 0.3
+    assert took < TIMEOUT + 1  # the flood lasts for 2 s
     assert found.failure is not None
     assert found.failure.message == f"DNS gave no answer within {TIMEOUT} s."
 
