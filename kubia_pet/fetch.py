@@ -10,9 +10,10 @@ import httptools
 
 from kubia_pet import __version__
 from kubia_pet.discovery import Finding
+from kubia_pet.waiting import Waiting
 
 IDLE = 4.0  # seconds that an unused connection is kept: less than any server's, the original's 5 s included
-MOST_IDLE = 256  # connections kept in all
+MOST_IDLE = 512  # connections kept in all
 # Bytes of an answer taken in one go, as 8 KiB of one-byte chunks need a millisecond; and of all that is
 # no value in one answer.
 PORTION = 8192
@@ -64,7 +65,8 @@ class Fetcher:
         self._connect_timeout = connect_timeout
         self._limit = limit
         self._judge = judge
-        self._idle: dict[tuple[str, int], tuple[_Connection, asyncio.TimerHandle]] = {}
+        self._kept: dict[tuple[str, int], _Connection] = {}
+        self._idle = Waiting(IDLE, self._drop)
 
     async def fetch(self, address: str, port: int) -> Fetched:
         """The answer. Raises FetchError.
@@ -72,9 +74,8 @@ class Fetcher:
         Where a kept connection turns out to be closed the question is asked once more, on a new one: a
         server may close an idle connection at any time, and GET is safe to repeat (RFC 9112 §9.3.1).
         """
-        kept, timer = self._idle.pop((address, port), (None, None))
-        if timer is not None:
-            timer.cancel()
+        kept = self._kept.pop((address, port), None)
+        self._idle.discard((address, port))
         if kept is not None and kept.reusable:
             with contextlib.suppress(_StaleError):
                 return await self._ask(kept, address, port)
@@ -82,7 +83,8 @@ class Fetcher:
 
     def close(self) -> None:
         """Closes the connections that are kept."""
-        for endpoint in list(self._idle):
+        for endpoint in list(self._kept):
+            self._idle.discard(endpoint)
             self._drop(endpoint)
 
     async def _connect(self, address: str, port: int) -> "_Connection":
@@ -108,17 +110,15 @@ class Fetcher:
         except BaseException:
             connection.end()
             raise
-        if connection.reusable and (address, port) not in self._idle and len(self._idle) < MOST_IDLE:
-            timer = asyncio.get_running_loop().call_later(IDLE, self._drop, (address, port))
-            self._idle[address, port] = connection, timer
+        if connection.reusable and (address, port) not in self._kept and len(self._kept) < MOST_IDLE:
+            self._kept[address, port] = connection
+            self._idle.add((address, port))
         else:
             connection.end()
         return fetched
 
     def _drop(self, endpoint: tuple[str, int]) -> None:
-        connection, timer = self._idle.pop(endpoint)
-        timer.cancel()
-        connection.end()
+        self._kept.pop(endpoint).end()
 
 
 class _Connection(asyncio.BufferedProtocol):

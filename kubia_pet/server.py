@@ -13,14 +13,16 @@ from aiohttp import web
 
 from kubia_pet import __version__
 from kubia_pet.app import CONNECTIONS, HANDLERS, build
-from kubia_pet.connections import NEWCOMERS, Connections, Gate
+from kubia_pet.connections import NEWCOMERS, Connections
+from kubia_pet.fetch import MOST_IDLE
+from kubia_pet.protocol import Gate
 from kubia_pet.settings import Settings
 
 log = logging.getLogger(__name__)
 RESERVE = 64  # connections over the cap, for probes and peers
 BACKLOG = 1024  # connections that the kernel holds until they are accepted
 UNREAD = 1 << 16  # bytes of a body that wait in the kernel, and again here: times all connections
-FILES = 128  # open files at most, connections from clients aside: to peers, the value, the log
+FILES = 128 + MOST_IDLE  # open files at most, connections from clients aside: to peers, the value, the log
 LINGERING = 1.0  # seconds in which a refused body is read, so that its client sees the answer
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 

@@ -15,9 +15,11 @@ import pytest
 import yaml
 
 from kubia_pet import cluster, uploads
-from kubia_pet.edge import ANSWERS
+from kubia_pet.fetch import MOST_IDLE, PORTION
+from kubia_pet.large_answers import ROOM
 from kubia_pet.overview import SHOWN
-from kubia_pet.server import FILES, RESERVE
+from kubia_pet.repeat import SMALL
+from kubia_pet.server import RESERVE, UNREAD
 from kubia_pet.settings import ENV_PREFIX, Settings
 
 MANIFESTS = Path(__file__).parents[1] / "k8s"
@@ -168,8 +170,10 @@ def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
     # Text and JSON may be rendered at the same time, each from what was gathered into pieces, then joined.
     shown = SHOWN + 6 * SETTINGS.max_value
     rendering = 2 * (SETTINGS.max_gathered + 2 * shown)
-    buffers = (SETTINGS.max_connections + RESERVE + FILES) * 128 * 1024  # aiohttp's read buffers, all full
-    allowed = resident + received + joined + gathering + rendering + ANSWERS + buffers
+    # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
+    clients = (SETTINGS.max_connections + RESERVE) * (2 * UNREAD + SMALL)
+    peers = 2 * cluster.AT_ONCE * 2 * UNREAD + MOST_IDLE * 2 * PORTION
+    allowed = resident + received + joined + gathering + rendering + ROOM + clients + peers
     limit = re.fullmatch(r"(\d+)Mi", CONTAINER["resources"]["limits"]["memory"])
     assert limit
     assert int(limit[1]) * MIB >= allowed
