@@ -61,7 +61,8 @@ class Edge:
         count = self._counter(request, response.status)
         count(loop.time() - began)
         if isinstance(connection, Connection):
-            connection.handled(request.content_length or 0, self._repeat(request, response, count))
+            body = request.content_length if request.body_exists else 0
+            connection.handled(body, self._repeat(request, response, count))
         return response
 
     def _admit(self, request: web.Request) -> None:
@@ -93,7 +94,8 @@ class Edge:
         if (
             not isinstance(response, web.Response)
             or ORIGIN not in response
-            or (request.method, request.version) != ("GET", HttpVersion11)
+            or request.method == "HEAD"
+            or request.version != HttpVersion11
             or not request.keep_alive
             or response.keep_alive is False
             or _size(response) > SMALL

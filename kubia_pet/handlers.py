@@ -73,14 +73,16 @@ class Handlers:
             body=body,
             headers={"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"},
         )
-        response[ORIGIN] = Origin(body, partial(self._overviews[kind].join, None))
+        response[ORIGIN] = Origin(body, lambda _: self._overviews[kind].join(None))
         return response
 
     async def write(self, request: web.Request) -> web.Response:
         """Stores the body; answers when it is durable."""
         async with self._uploads.received(request) as body:
             await self._store.write(body)
-        return web.Response(text=f"Data stored on pod {self._pod}\n")
+        response = web.Response(text=f"Data stored on pod {self._pod}\n")
+        response[ORIGIN] = Origin(None, self._store.write)
+        return response
 
     async def remove(self, _: web.Request) -> web.Response:
         """Removes the value; answers when that is durable."""
@@ -101,7 +103,7 @@ class Handlers:
         if "If-None-Match" in request.headers and _matches(request.if_none_match, value):
             return web.Response(status=304, headers=headers)
         response = web.Response(body=value.data, headers=headers)
-        response[ORIGIN] = Origin(value, self._store.read)
+        response[ORIGIN] = Origin(value, lambda _: self._store.read())
         return response
 
     async def peers(self, _: web.Request) -> web.Response:

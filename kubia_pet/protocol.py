@@ -13,6 +13,7 @@ from kubia_pet.problem import ProblemError
 from kubia_pet.repeat import SMALL, Repeat
 
 NOT_HTTP = "This is no request as HTTP/1.1 has it."
+_BLANK = b"\r\n\r\n"  # ends a head
 _NEVER = 3600.0  # seconds by which aiohttp's own deadline for idle connections comes after ours
 log = logging.getLogger(__name__)
 
@@ -56,14 +57,14 @@ class Gate:
 class Connection(web.RequestHandler):
     """One connection, aborted where its client does not take an answer within `timeout` seconds.
 
-    A request whose bytes are those of the one before it means the same. While its answer is the same too, it
-    is given again: nothing is parsed, dispatched or rendered, which is most of what a small answer costs.
-    All else goes through aiohttp, and so does whatever comes before the last request was answered.
+    A request whose head has the bytes of the one before it, and as many of them after it, means the same,
+    with a body of its own. While its answer is the same too, it is given again: nothing is parsed, dispatched
+    or rendered, which is most of what a small answer costs. All else goes through aiohttp.
     """
 
     __slots__ = (
-        "_aborted", "_connections", "_failure", "_looking", "_overdue", "_repeat", "_request", "_rests",
-        "_timeout",
+        "_aborted", "_connections", "_doing", "_failure", "_head", "_held", "_overdue", "_repeat", "_rests",
+        "_size", "_timeout",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, connections: Connections, timeout: float, **options: Any) -> None:
@@ -74,10 +75,12 @@ class Connection(web.RequestHandler):
         self._overdue: asyncio.TimerHandle | None = None
         self._aborted = False
         self._rests = True  # aiohttp was given nothing that it has not handled
-        self._request = b""  # what it was given when it rested; nothing where more came, or it is long
+        self._head = b""  # the begin of what it was given since; the head of the last request while it rests
+        self._size = 0  # of all that it was given since
         self._repeat: Repeat | None = None
-        self._looking: asyncio.Future[object] | None = None  # for the answer to a repeated request
-        self._failure: BaseException | None = None  # of that look
+        self._doing: asyncio.Future[object] | None = None  # what a repeated request asks for
+        self._held = b""  # what came meanwhile
+        self._failure: BaseException | None = None  # of what a repeated request asked for
 
     def abort(self) -> None:
         """Ends it at once, even before it was made."""
@@ -85,62 +88,70 @@ class Connection(web.RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
-    def handled(self, body: int, repeat: Repeat | None) -> None:
-        """A request was, with a body of so many bytes; `repeat` can answer it again."""
-        if self._request.find(b"\r\n\r\n") + 4 + body == len(self._request):  # it was all that had come
+    def handled(self, body: int | None, repeat: Repeat | None) -> None:
+        """A request was, with a body of so many bytes if that is known; `repeat` can answer it again."""
+        head, end, _ = self._head.partition(_BLANK)
+        if end and body is not None and len(head + end) + body == self._size:  # all that has come
             self._rests = True
-            self._repeat = repeat
+            self._head = head + end
+            self._repeat = repeat if self._size <= SMALL else None
 
     def raise_failure(self) -> None:
-        """Raises, once, what the look for a repeated request came to before aiohttp was given it."""
+        """Raises, once, what a repeated request came to before aiohttp was given it."""
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
 
     def data_received(self, data: bytes) -> None:
-        """Answers a request again, or gives it to aiohttp."""
-        if self._looking is not None:
-            self._read_after_all()
+        """Answers a request again, or gives it to aiohttp; holds what comes before the answer."""
         repeat = self._repeat
-        # Overdue: a client that does not take its answers gets no further ones that nobody waits for.
-        if repeat is None or data != self._request or self._overdue is not None or not repeat.may_hold():
+        if self._doing is not None:
+            self._held += data
+            if self.transport is not None:
+                self.transport.pause_reading()
+        elif (
+            repeat is None
+            or len(data) != self._size
+            or not data.startswith(self._head)
+            # A client that does not take its answers gets no further ones that nobody waits for.
+            or self._overdue is not None
+            or not repeat.may_hold()
+        ):
             self._read(data)
         else:
             self._connections.begin(self)
-            self._looking = repeat.look()
-            self._looking.add_done_callback(partial(self._looked, repeat, self._loop.time()))
+            self._doing = repeat.do(data[len(self._head) :])
+            self._doing.add_done_callback(partial(self._did, repeat, data, self._loop.time()))
 
-    def _looked(self, repeat: Repeat, began: float, looking: asyncio.Future[object]) -> None:
-        if looking is not self._looking:
-            return
-        if looking.cancelled():  # the program is ending
+    def _did(self, repeat: Repeat, data: bytes, began: float, doing: asyncio.Future[object]) -> None:
+        self._doing = None
+        if doing.cancelled():  # the client is gone, or the program is ending
             self.abort()
-        elif (failure := looking.exception()) is not None:
-            self._read_after_all(failure)
-        elif (answer := repeat.answer(looking.result())) is None or self.transport is None:
-            self._read_after_all()
+            return
+        failure = doing.exception()
+        answer = repeat.answer(doing.result()) if failure is None else None
+        if self.transport is None:
+            return
+        if answer is None:
+            self._failure = failure
+            self._read(data)
         else:
-            self._looking = None
             self.transport.write(answer)
             self._connections.end(self)
             repeat.count(self._loop.time() - began)
-
-    def _read_after_all(self, failure: BaseException | None = None) -> None:
-        self._forget_look()
-        self._failure = failure
-        self._read(self._request)
+        held, self._held = self._held, b""
+        if held:
+            self.transport.resume_reading()
+            self.data_received(held)
 
     def _read(self, data: bytes) -> None:
         if data:  # without any aiohttp calls itself, to parse what it had held back
-            self._request = data if self._rests and len(data) <= SMALL else b""
-            self._rests = False
-            self._repeat = None
+            if self._rests:
+                self._head, self._size = b"", 0
+                self._rests, self._repeat = False, None
+            self._head += data[: SMALL - len(self._head)]
+            self._size += len(data)
         super().data_received(data)
-
-    def _forget_look(self) -> None:
-        looking, self._looking = self._looking, None
-        if looking is not None:
-            looking.cancel()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tells of every byte that waits for the client, not only of many."""
@@ -152,7 +163,8 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forgets it."""
-        self._forget_look()
+        if self._doing is not None:
+            self._doing.cancel()
         self._connections.remove(self)
         if self._overdue is not None:
             self._overdue.cancel()

@@ -1,4 +1,4 @@
-"""An answer that may be given again, to a request in the same bytes."""
+"""An answer that may be given again, to a request with the same head."""
 
 import asyncio
 import time
@@ -13,17 +13,17 @@ SMALL = 1 << 13  # bytes of a request, and of its answer, that each connection m
 
 @dataclass(frozen=True)
 class Origin:
-    """What a response was made of: some state, and how to look that state up anew."""
+    """What a response was made of: an outcome, and how to do anew, with another body, what comes to it."""
 
-    state: object
-    look: Callable[[], asyncio.Future[Any]]
+    outcome: object
+    do: Callable[[bytes], asyncio.Future[Any]]
 
 
 ORIGIN = web.ResponseKey("ORIGIN", Origin)
 
 
 class Repeat:
-    """A response that is right as long as its origin's state is the same, within one second: it has a Date.
+    """A response that is right whenever its origin's outcome is the same, within one second: it has a Date.
 
     `admit()` says whether requests may pass unseen, `count(seconds)` is told of each that did.
     """
@@ -39,16 +39,16 @@ class Repeat:
         self.count = count
 
     def may_hold(self) -> bool:
-        """Whether only its state is left to be looked up."""
+        """Whether all is left is to do what is asked for."""
         return int(time.time()) == self._second and self._admit()
 
-    def look(self) -> asyncio.Future[object]:
-        """The state as it is now."""
-        return self._origin.look()
+    def do(self, body: bytes) -> asyncio.Future[object]:
+        """The outcome of another request, with this body."""
+        return self._origin.do(body)
 
-    def answer(self, state: object) -> bytes | None:
-        """The whole response, as aiohttp sent it; None where the state is another one."""
-        if state != self._origin.state:
+    def answer(self, outcome: object) -> bytes | None:
+        """The whole response, as aiohttp sent it; None where the outcome is another one."""
+        if outcome != self._origin.outcome:
             return None
         if not self._answer:
             response = self._response

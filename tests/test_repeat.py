@@ -29,8 +29,11 @@ NOWHERE = b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"
 HEAD = b"HEAD /data HTTP/1.1\r\nHost: a\r\n\r\n"
 MATCH = b"GET /data HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n"
 WITH_BODY = b"GET /data HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\r\n\r\n"
+CHUNKED = b"GET /data HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
 OLD = b"GET /data HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+LOOKS = 'kubia_pet_request_seconds_count{method="GET",route="/data",status="200"}'
+COMMITS = 'kubia_pet_commit_seconds_count{outcome="ok"}'
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,14 @@ async def test_it_is_not_parsed_again(tmp_path: Path) -> None:
     server = await asyncio.get_running_loop().create_server(gate, "127.0.0.1", 0)
     try:
         async with client_of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
+            client.writer.write(post(b"1")[:-1])
+            await asyncio.sleep(0.05)  # two packets, as many clients send head and body
+            assert (await client.ask(b"1")).status == 200
+            for number in range(100):
+                assert (await client.ask(post(b"%03d" % number))).status == 200
             for _ in range(100):
-                assert (await client.ask(DATA)).body == b"1"
-            assert runner.server.requests_count < 50  # one a second, and the machine may be slow
+                assert (await client.ask(DATA)).body == b"099"
+            assert runner.server.requests_count < 100  # two a second, and the machine may be slow
     finally:
         server.close()
         await runner.cleanup()
@@ -149,26 +157,41 @@ async def test_it_is_told_of_a_fault_and_of_its_end(tmp_path: Path) -> None:
         async with client_of(pod.url) as client:
             await client.ask(post(b"1"))
             assert [(await client.ask(DATA)).status for _ in range(5)] == [200] * 5
-            pod.data_dir.rename(tmp_path / "away")
-            assert [(await client.ask(DATA)).status for _ in range(5)] == [503] * 5
-            assert b"is gone" in (await client.ask(DATA)).body
-            (tmp_path / "away").rename(pod.data_dir)
-            assert [(await client.ask(DATA)).status for _ in range(5)] == [200] * 5
+            for request in (DATA, post(b"2")):
+                pod.data_dir.rename(tmp_path / "away")
+                assert [(await client.ask(request)).status for _ in range(5)] == [503] * 5
+                assert b"is gone" in (await client.ask(request)).body
+                (tmp_path / "away").rename(pod.data_dir)
+                assert [(await client.ask(request)).status for _ in range(5)] == [200] * 5
+
+
+async def test_a_value_is_written_once_whatever_comes_meanwhile(held: Pod) -> None:
+    async with client_of(held.url) as client:
+        await client.ask(post(b"00"))
+        before = await counted(client, COMMITS)
+        for number in range(50):
+            client.writer.write(post(b"%02d" % number))
+            await asyncio.sleep(
+                number % 5 * 0.0005
+            )  # another packet, while the value is being written or later
+            client.writer.write(DATA)
+            assert (await client.answer(post(b""))).status == 200
+            assert (await client.answer(DATA)).body == b"%02d" % number
+        assert await counted(client, COMMITS) == before + 50
 
 
 async def test_it_is_counted(held: Pod) -> None:
     async with client_of(held.url) as client:
         await client.ask(post(b"1"))
-        before = await counted(client)
+        before = await counted(client, LOOKS)
         for _ in range(50):
             await client.ask(DATA)
-        assert await counted(client) == before + 50
+        assert await counted(client, LOOKS) == before + 50
 
 
-async def counted(client: Client) -> int:
+async def counted(client: Client, what: str) -> int:
     metrics = (await client.ask(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")).body.decode()
-    line = r'^kubia_pet_request_seconds_count\{method="GET",route="/data",status="200"\} (\d+)'
-    found = re.search(line, metrics, re.MULTILINE)
+    found = re.search(rf"^{re.escape(what)} (\d+)", metrics, re.MULTILINE)
     return int(found[1]) if found else 0
 
 
@@ -188,6 +211,19 @@ async def test_a_request_and_the_begin_of_one_are_no_request_and_a_begin_again(h
         assert [(await client.ask(DATA + b"GET /da")).status for _ in range(2)] == [200, 400]
 
 
+async def test_a_body_in_chunks_that_comes_after_its_head_is_no_request(held: Pod) -> None:
+    async with client_of(held.url) as client:
+        await client.ask(post(b"1"))
+        for _ in range(5):
+            assert (await client.ask(CHUNKED[:-5])).body == b"1"
+            client.writer.write(CHUNKED[-5:])
+        assert (await client.ask(ALIVE)).body == b"alive\n"
+    async with client_of(held.url) as client:
+        assert (await client.ask(CHUNKED[:-5])).status == 200
+        client.writer.write(CHUNKED[:-5])  # in the place of a chunk
+        assert await client.reader.read() == b""
+
+
 REQUESTS = [
     *[DATA] * 8,
     OVERVIEW,
@@ -196,15 +232,17 @@ REQUESTS = [
     NOWHERE,
     ALIVE,
     WITH_BODY,
-    post(b"first"),
+    *[CHUNKED] * 3,
+    *[post(b"first"), post(b"other"), post(b"empty")] * 2,
     post(b"second"),
+    post(b""),
 ]
 
 
 def expected(request: bytes, value: bytes) -> tuple[int, bytes]:
     """The answer's status and body, where a pod holds this value."""
     match request:
-        case _ if request in (DATA, WITH_BODY):
+        case _ if request in (DATA, WITH_BODY, CHUNKED):
             return 200, value
         case _ if request == OVERVIEW:
             return 200, b"You've hit kubia-0\nData stored on this pod: %b\n" % value

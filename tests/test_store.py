@@ -209,9 +209,9 @@ async def test_writes_that_come_during_a_commit_share_the_next_and_none_is_ackno
     store: Store, observer: Observer, disk: Disk
 ) -> None:
     with disk.holding("file"):
-        first = asyncio.create_task(store.write(b"first"))
+        first = store.write(b"first")
         await until("the first commit", lambda: disk.waiting)
-        others = [asyncio.create_task(store.write(b"%d" % number)) for number in range(10)]
+        others = [store.write(b"%d" % number) for number in range(10)]
         await asyncio.sleep(0)
         assert not first.done()
     await first
@@ -224,7 +224,7 @@ async def test_writes_that_come_during_a_commit_share_the_next_and_none_is_ackno
 async def test_a_read_waits_for_a_change_that_a_crash_could_still_take_back(store: Store, disk: Disk) -> None:
     await store.write(b"old")
     with disk.holding("directory"):
-        writing = asyncio.create_task(store.write(b"new"))
+        writing = store.write(b"new")
         await until("the commit", lambda: disk.waiting)
         reading = asyncio.create_task(data_in(store))
         done, _ = await asyncio.wait((reading,), timeout=TIMEOUT / 5)
@@ -482,7 +482,7 @@ async def test_while_the_volume_hangs_every_call_ends_within_its_deadline_and_af
 ) -> None:
     await store.write(b"old")
     with disk.holding("directory"):
-        hanging = asyncio.create_task(store.write(b"new"))
+        hanging = store.write(b"new")
         await until("the commit", lambda: disk.waiting)
         calls = (hanging, store.write(b"newer"), store.read(), store.remove(), store.check())
         began = time.monotonic()

@@ -95,9 +95,9 @@ class Store:
         """The value, None where there is none. Raises StoreError."""
         return self._looks.join(None)
 
-    async def write(self, data: bytes) -> None:
-        """Makes `data` the value; returns when it is durable. Raises StoreError."""
-        await self._commits.join(data)
+    def write(self, data: bytes) -> asyncio.Future[None]:
+        """Makes `data` the value; done when it is durable. Raises StoreError."""
+        return self._commits.join(data)
 
     async def remove(self) -> None:
         """Removes the value; returns when that is durable. Raises StoreError."""
