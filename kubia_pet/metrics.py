@@ -1,6 +1,7 @@
 """What the program counts, for Prometheus; one registry for each application."""
 
 import time
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -15,25 +16,34 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        # Those with labels are kept by them: finding one takes longer than counting with it.
         labels = ("route", "method", "status")
-        self._requests = Histogram(
-            "kubia_pet_request_seconds", "Time to answer, by route template.", labels,
-            buckets=_FAST, registry=self._registry,
+        self._requests = cache(
+            Histogram(
+                "kubia_pet_request_seconds", "Time to answer, by route template.", labels,
+                buckets=_FAST, registry=self._registry,
+            ).labels
         )  # fmt: skip
-        self._commits = Histogram(
-            "kubia_pet_commit_seconds", "Time of a durable write or removal.", ("outcome",),
-            buckets=_FAST, registry=self._registry,
+        self._commits = cache(
+            Histogram(
+                "kubia_pet_commit_seconds", "Time of a durable write or removal.", ("outcome",),
+                buckets=_FAST, registry=self._registry,
+            ).labels
         )  # fmt: skip
         self._shared = Counter(
             "kubia_pet_commits_shared", "Writes that shared another one's commit.", registry=self._registry
         )
-        self._peers = Counter(
-            "kubia_pet_peers_asked", "Peers asked for their value, by outcome.", ("outcome",),
-            registry=self._registry,
+        self._peers = cache(
+            Counter(
+                "kubia_pet_peers_asked", "Peers asked for their value, by outcome.", ("outcome",),
+                registry=self._registry,
+            ).labels
         )  # fmt: skip
-        self._lookups = Histogram(
-            "kubia_pet_discovery_seconds", "Time of a DNS look-up.", ("outcome",),
-            buckets=_FAST, registry=self._registry,
+        self._lookups = cache(
+            Histogram(
+                "kubia_pet_discovery_seconds", "Time of a DNS look-up.", ("outcome",),
+                buckets=_FAST, registry=self._registry,
+            ).labels
         )  # fmt: skip
         self._value = Gauge(
             "kubia_pet_value_bytes", "Size of the value when last seen.", registry=self._registry
@@ -42,18 +52,14 @@ class Metrics:
         Gauge(
             "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
         ).set_function(lambda: time.monotonic() - self._discovered_at)
-        self._by_request: dict[tuple[str, str, int], Histogram] = {}
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Counts a request; `route` is its template."""
-        key = route, method, status
-        if (histogram := self._by_request.get(key)) is None:
-            histogram = self._by_request[key] = self._requests.labels(route, method, str(status))
-        histogram.observe(seconds)
+        self._requests(route, method, status).observe(seconds)
 
     def committed(self, writers: int, seconds: float, *, ok: bool) -> None:
         """Counts a commit that `writers` requests shared."""
-        self._commits.labels("ok" if ok else "failed").observe(seconds)
+        self._commits("ok" if ok else "failed").observe(seconds)
         self._shared.inc(writers - 1)
 
     def holds(self, size: int) -> None:
@@ -62,13 +68,13 @@ class Metrics:
 
     def looked_up(self, seconds: float, *, ok: bool) -> None:
         """Counts a DNS look-up."""
-        self._lookups.labels("ok" if ok else "failed").observe(seconds)
+        self._lookups("ok" if ok else "failed").observe(seconds)
         if ok:
             self._discovered_at = time.monotonic()
 
     def asked(self, outcome: str) -> None:
         """Counts a peer's answer; `outcome` is ok or the error's code."""
-        self._peers.labels(outcome).inc()
+        self._peers(outcome).inc()
 
     def render(self) -> bytes:
         """All of it in the text format."""
