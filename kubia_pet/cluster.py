@@ -2,19 +2,20 @@
 
 import asyncio
 import logging
-import re
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, Self
 
+from kubia_pet.answer import Answer, Budget, judge, value_in
 from kubia_pet.discovery import Discovered, Discovery, Finding, Peer
-from kubia_pet.fetch import ConnectError, Fetched, Fetcher, FetchError
-from kubia_pet.value import NO_VALUE, Value
+from kubia_pet.fetch import Fetcher
+from kubia_pet.question import Fetched, FetchError
+from kubia_pet.round import Round
+from kubia_pet.value import Value
 
 log = logging.getLogger(__name__)
-AT_ONCE = 32  # peers asked at the same time: all may come to the event loop's attention at once
 SAID = 10  # peers that begin to fail in one gathering and are logged one by one
-DATA_TYPES = {b"text/plain", b"application/octet-stream"}
 
 
 class ClusterObserver(Protocol):
@@ -22,15 +23,6 @@ class ClusterObserver(Protocol):
 
     def asked(self, outcome: str) -> None:
         """`outcome` is ok or an error's code."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one peer said: a value, None where it has none yet, or an error with a stable code."""
-
-    peer: Peer
-    value: Value | None = None
-    error: Finding | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +54,12 @@ class Cluster:
         observer: ClusterObserver,
     ) -> None:
         self.discovery = discovery
-        self._peer_timeout = peer_timeout
         self._gather_timeout = gather_timeout
         self._gather_limit = gather_limit
         self._observer = observer
-        self._fetcher = Fetcher(connect_timeout=connect_timeout, limit=peer_limit, judge=_judge)
+        self._fetcher = Fetcher(
+            timeout=peer_timeout, connect_timeout=connect_timeout, limit=peer_limit, judge=judge
+        )
         self._failing: dict[str, Finding] = {}
 
     async def __aenter__(self) -> Self:
@@ -81,67 +74,40 @@ class Cluster:
 
         It ends within `gather_timeout`, if `own` does.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._gather_timeout
+        deadline = asyncio.get_running_loop().time() + self._gather_timeout
         discovered = await self.discovery.discover()
-        answered: dict[Peer, Answer] = {}
         others = [peer for peer in discovered.peers if not peer.is_self]
-        waiting = iter(others)
-        budget = _Budget(self._gather_limit)
-
-        async def ask_in_turn() -> None:
-            for peer in waiting:
-                answered[peer] = await self._answer(peer, budget)
-
-        asking = {asyncio.create_task(ask_in_turn()) for _ in others[:AT_ONCE]}
+        asking = Round(others, self._ask, partial(self._hear, Budget(self._gather_limit)))
         try:
             value = await own
-            if asking:
-                _, asking = await asyncio.wait(asking, timeout=deadline - loop.time())
+            await asking.ended(deadline)
         finally:
-            for task in asking:
-                task.cancel()
-        if asking:
-            await asyncio.wait(asking)
+            asking.give_up()
+        late = Finding("timeout", f"no answer within {self._gather_timeout:g} s")
         answers = tuple(
-            Answer(peer, value) if peer.is_self else answered.get(peer) or self._unanswered(peer)
+            Answer(peer, value) if peer.is_self else asking.answers.get(peer.name) or Answer(peer, error=late)
             for peer in discovered.peers
         )
         self._say(answers)
         return Gathered(discovered, answers)
 
-    async def _answer(self, peer: Peer, budget: "_Budget") -> Answer:
+    def _ask(self, peer: Peer) -> asyncio.Future[Fetched]:
+        return self._fetcher.fetch(peer.endpoints)
+
+    def _hear(self, budget: Budget, peer: Peer, fetched: asyncio.Future[Fetched]) -> Answer:
         try:
-            async with asyncio.timeout(self._peer_timeout):
-                answer = Answer(peer, await self._ask(peer, budget))
+            return Answer(peer, value_in(fetched.result(), budget))
         except FetchError as error:
-            answer = Answer(peer, error=error.finding)
-        except TimeoutError:
-            answer = Answer(peer, error=_no_answer_within(self._peer_timeout))
+            return Answer(peer, error=error.finding)
         except Exception:
             log.exception("Failed to ask peer %s", peer.name)
-            answer = Answer(peer, error=Finding("failed", "could not be asked; this pod's log says why"))
-        self._observer.asked(answer.error.code if answer.error else "ok")
-        return answer
-
-    def _unanswered(self, peer: Peer) -> Answer:
-        error = _no_answer_within(self._gather_timeout)
-        self._observer.asked(error.code)
-        return Answer(peer, error=error)
-
-    async def _ask(self, peer: Peer, budget: "_Budget") -> Value | None:
-        failure = FetchError("no-address", "DNS has no address for it")
-        for address, port in peer.endpoints:
-            try:
-                fetched = await self._fetcher.fetch(address, port)
-            except ConnectError as error:
-                failure = error
-            else:
-                return _value_in(fetched, budget)
-        raise failure
+            return Answer(peer, error=Finding("failed", "could not be asked; this pod's log says why"))
 
     def _say(self, answers: Sequence[Answer]) -> None:
-        """Logs each peer that begins to fail, or fails otherwise than before, and each that is back."""
+        """Counts the answers; logs who begins to fail, or fails otherwise than before, and who is back."""
+        for answer in answers:
+            if not answer.peer.is_self:
+                self._observer.asked(answer.error.code if answer.error else "ok")
         failing = {answer.peer.name: answer.error for answer in answers if answer.error}
         new = [name for name, error in failing.items() if self._failing.get(name) != error]
         for name in new[:SAID]:
@@ -153,45 +119,3 @@ class Cluster:
             more = f" and {len(back) - SAID} more" if len(back) > SAID else ""
             log.info("Answer again, or are gone: %s%s", ", ".join(back[:SAID]), more)
         self._failing = failing
-
-
-def _judge(status: int, header: Mapping[bytes, bytes]) -> None:
-    """Raises FetchError unless the answer can be a value, or say that there is none.
-
-    An original pod names no content type.
-    """
-    if status not in (200, 404):
-        raise FetchError("status", f"answered {status}")
-    if header.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise FetchError("not-a-pet", "is no kubia-pet: its answer is compressed")
-    kind = header.get(b"content-type", b"text/plain").partition(b";")[0].strip().lower()
-    if status == 200 and kind not in DATA_TYPES:  # noqa: PLR2004
-        # The type is a stranger's words: only a plain one is repeated.
-        plain = re.fullmatch(rb"[a-z0-9.+/-]{1,80}", kind)
-        shown = kind.decode() if plain else "an odd type"
-        raise FetchError("not-a-pet", f"is no kubia-pet: it answered with {shown}")
-
-
-def _value_in(fetched: Fetched, budget: "_Budget") -> Value | None:
-    if fetched.status == 200:  # noqa: PLR2004
-        budget.take(len(fetched.body))
-        return Value(fetched.body)
-    if fetched.body.strip() == NO_VALUE.encode():
-        return None
-    raise FetchError("status", f"answered {fetched.status}")
-
-
-class _Budget:
-    """Bounds the bytes of the values of one gathering; those of a peer that fails cost the others nothing."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = self._left = limit
-
-    def take(self, size: int) -> None:
-        if size > self._left:
-            raise FetchError("too-much", f"left out: the answers together exceed {self._limit} bytes")
-        self._left -= size
-
-
-def _no_answer_within(seconds: float) -> Finding:
-    return Finding("timeout", f"no answer within {seconds:g} s")

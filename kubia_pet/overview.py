@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kubia_pet.cluster import Answer, Gathered
+from kubia_pet.answer import Answer
+from kubia_pet.cluster import Gathered
 from kubia_pet.discovery import Discovered, Finding
 from kubia_pet.value import NO_VALUE, Value, utf8
 

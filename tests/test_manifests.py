@@ -14,11 +14,13 @@ import kubernetes_validate  # type: ignore[import-untyped] # it has annotations 
 import pytest
 import yaml
 
-from kubia_pet import cluster, uploads
-from kubia_pet.fetch import MOST_IDLE, PORTION
+from kubia_pet import uploads
+from kubia_pet.fetch import MOST_IDLE
 from kubia_pet.large_answers import ROOM
 from kubia_pet.overview import SHOWN
+from kubia_pet.question import PORTION
 from kubia_pet.repeat import SMALL
+from kubia_pet.round import AT_ONCE as ASKED
 from kubia_pet.server import RESERVE, UNREAD
 from kubia_pet.settings import ENV_PREFIX, Settings
 
@@ -165,14 +167,14 @@ def test_the_grace_period_is_the_sum_that_its_comment_says() -> None:
 def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
     resident = 64 * MIB  # after the start, measured, and a little
     received = uploads.AT_ONCE * SETTINGS.max_value
-    gathering = 2 * cluster.AT_ONCE * SETTINGS.max_value  # bodies on their way, for text and for JSON
+    gathering = 2 * ASKED * SETTINGS.max_value  # bodies on their way, for text and for JSON
     joined = SETTINGS.max_value * 2  # one body at a time is put together, and its pieces are still there
     # Text and JSON may be rendered at the same time, each from what was gathered into pieces, then joined.
     shown = SHOWN + 6 * SETTINGS.max_value
     rendering = 2 * (SETTINGS.max_gathered + 2 * shown)
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
     clients = (SETTINGS.max_connections + RESERVE) * (2 * UNREAD + SMALL)
-    peers = 2 * cluster.AT_ONCE * 2 * UNREAD + MOST_IDLE * 2 * PORTION
+    peers = 2 * ASKED * 2 * UNREAD + MOST_IDLE * 2 * PORTION
     allowed = resident + received + joined + gathering + rendering + ROOM + clients + peers
     limit = re.fullmatch(r"(\d+)Mi", CONTAINER["resources"]["limits"]["memory"])
     assert limit

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kubia_pet.cluster import Answer, Gathered
+from kubia_pet.answer import Answer
+from kubia_pet.cluster import Gathered
 from kubia_pet.discovery import Discovered, Finding, Peer
 from kubia_pet.overview import Overview, in_one_line
 from kubia_pet.value import Value

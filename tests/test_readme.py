@@ -52,7 +52,8 @@ def test_each_metric_has_its_line_and_no_other() -> None:
 
 
 def test_each_error_code_of_a_peer_has_its_line_and_no_other() -> None:
-    source = "".join((ROOT / "kubia_pet" / module).read_text() for module in ("cluster.py", "fetch.py"))
+    modules = ("answer.py", "fetch.py", "question.py")
+    source = "".join((ROOT / "kubia_pet" / module).read_text() for module in modules)
     raised = set(re.findall(r'(?:Fetch|Connect)Error\(\s*"([a-z-]+)"', source))
     section = README.partition("| Code | The peer |\n")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([a-z-]+)`", section)) == raised

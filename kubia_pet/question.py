@@ -1,0 +1,176 @@
+"""One question to one peer, and its answer, over a connection that can be asked again."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import httptools
+
+from kubia_pet.discovery import Finding
+
+# Bytes of an answer taken in one go, as 8 KiB of one-byte chunks need a millisecond; and of all that is
+# no value in one answer.
+PORTION = 8192
+OVERHEAD = 1 << 16
+
+
+class FetchError(Exception):
+    """Why a peer gave no answer: `finding` has a stable code and a sentence about the peer."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.finding = Finding(code, message)
+
+
+class ConnectError(FetchError):
+    """No connection could be made: another address or port of the peer may take one."""
+
+
+@dataclass
+class Fetched:
+    """A whole answer; the names of its header's fields are in lower case."""
+
+    status: int
+    header: dict[bytes, bytes]
+    body: bytes
+
+
+Judge = Callable[[int, Mapping[bytes, bytes]], None]
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A connection to a peer, which is asked one question at a time.
+
+    `limit` is the most bytes of a body. `judge(status, header)` sees the head of an answer and raises
+    FetchError where its body is not worth having.
+    """
+
+    def __init__(self, limit: int, judge: Judge) -> None:
+        self.reusable = False
+        self._limit = limit
+        self._judge = judge
+        self._in_body = False
+        self._parser = httptools.HttpResponseParser(self)
+        self._buffer = memoryview(bytearray(PORTION))
+        self._answer: asyncio.Future[Fetched] | None = None
+        self._again: Callable[[], None] | None = None
+        self._transport: asyncio.Transport
+
+    def ask(self, question: bytes, answer: asyncio.Future[Fetched], again: Callable[[], None] | None) -> None:
+        """Sends the question; `answer` gets what comes, a whole answer or a FetchError.
+
+        If the connection is closed before a byte of it came, `again()` is called instead, where there is one.
+        """
+        self._answer, self._again = answer, again
+        self.reusable = False
+        self._header: dict[bytes, bytes] = {}
+        self._in_body = self._complete = False
+        self._body = bytearray()
+        self._taken = 0
+        self._transport.write(question)
+
+    def end(self) -> None:
+        """Closes it; there will be no answer any more."""
+        self.reusable = False
+        self._transport.abort()
+
+    # --- what the transport tells ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It can be asked."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's signature
+        """Where the next bytes go."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes of an answer came, or words that nobody asked for."""
+        if self._answer is None or self._answer.done():
+            self.end()  # words that nobody asked for: they must not pass for the next answer
+            return
+        self._again = None
+        self._taken += nbytes
+        try:
+            self._parser.feed_data(self._buffer[:nbytes])
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail(FetchError("garbled", "answered something that is not HTTP"))
+        if self._complete:
+            self._succeed()
+        elif self._taken - len(self._body) > OVERHEAD + len(self._body):
+            self._fail(FetchError("garbled", "answered with more framing than value"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It was closed, by the peer, the network or `end`."""
+        again, self._again = self._again, None
+        if again is not None and self._answer is not None and not self._answer.done():
+            again()
+        elif (
+            exc is None
+            and self._in_body
+            and not self._header.keys() & {b"content-length", b"transfer-encoding"}
+        ):
+            self._succeed()  # such a body ends with its connection (RFC 9112 §6.3)
+        elif self._in_body:
+            self._fail(FetchError("garbled", "broke off its answer"))
+        else:
+            self._fail(FetchError("closed", "closed the connection without an answer"))
+        self.reusable = False
+
+    # --- what the parser tells ---
+
+    def on_message_begin(self) -> None:
+        """An answer begins; a second one is not for us."""
+        if self._complete:  # more than was asked for
+            self.reusable = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field, of the header or of a trailer."""
+        if not self._in_body:  # a trailer is no header
+            self._header[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is whole, an interim one or the last."""
+        status = self._parser.get_status_code()
+        if self._complete:
+            return
+        if status == 101 or status >= 200:  # noqa: PLR2004 - others are interim answers
+            self._in_body = True
+            try:
+                self._judge(status, self._header)
+            except FetchError as error:
+                self._fail(error)
+            self._bound(int(self._header.get(b"content-length", b"0")))
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if self._complete:
+            return
+        self._body += body
+        self._bound(len(self._body))
+
+    def on_message_complete(self) -> None:
+        """An answer is whole."""
+        if self._in_body and not self._complete:
+            self._complete = True
+            self.reusable = self._parser.should_keep_alive()
+        elif not self._in_body:
+            self._header.clear()
+
+    def _bound(self, size: int) -> None:
+        if size > self._limit:
+            self._fail(FetchError("too-much", f"sent more than {self._limit} bytes"))
+
+    def _succeed(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_result(Fetched(self._parser.get_status_code(), self._header, bytes(self._body)))
+        self._body = bytearray()  # it may be kept for long
+
+    def _fail(self, error: Exception) -> None:
+        self.reusable = False
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
+        self._transport.abort()

@@ -1,0 +1,59 @@
+"""One round of questions to many peers."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from kubia_pet.answer import Answer
+from kubia_pet.discovery import Peer
+from kubia_pet.question import Fetched
+
+AT_ONCE = 32  # peers asked at the same time: all may come to the event loop's attention at once
+
+Asked = asyncio.Future[Fetched]
+
+
+class Round:
+    """Asks peers in turn, AT_ONCE of them at the same time; those that are asked first are asked at once.
+
+    `hear(peer, asked)` makes an answer of what was fetched or of its error, as it comes; `answers` has those
+    that came, by their peers' names.
+    """
+
+    def __init__(
+        self, peers: Iterable[Peer], ask: Callable[[Peer], Asked], hear: Callable[[Peer, Asked], Answer]
+    ) -> None:
+        self.answers: dict[str, Answer] = {}
+        self._waiting = iter(peers)
+        self._ask = ask
+        self._hear = hear
+        self._asking: set[Asked] = set()
+        self._ended = asyncio.get_running_loop().create_future()
+        for _ in range(AT_ONCE):
+            self._ask_next()
+
+    async def ended(self, deadline: float) -> None:
+        """Returns when all have answered, or at `deadline` by the event loop's clock."""
+        seconds = deadline - asyncio.get_running_loop().time()
+        await asyncio.wait((self._ended,), timeout=max(0, seconds))
+
+    def give_up(self) -> None:
+        """Asks no more, and hears no more answers."""
+        self._waiting = iter(())
+        for asked in self._asking:
+            asked.cancel()
+
+    def _ask_next(self) -> None:
+        peer = next(self._waiting, None)
+        if peer is not None:
+            asked = self._ask(peer)
+            self._asking.add(asked)
+            asked.add_done_callback(partial(self._answered, peer))
+        elif not self._asking and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _answered(self, peer: Peer, asked: Asked) -> None:
+        self._asking.remove(asked)
+        if not asked.cancelled():
+            self.answers[peer.name] = self._hear(peer, asked)
+        self._ask_next()
