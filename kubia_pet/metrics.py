@@ -45,9 +45,10 @@ class Metrics:
                 buckets=_FAST, registry=self._registry,
             ).labels
         )  # fmt: skip
-        self._value = Gauge(
+        self._size = 0
+        Gauge(
             "kubia_pet_value_bytes", "Size of the value when last seen.", registry=self._registry
-        )
+        ).set_function(lambda: self._size)
         self._discovered_at = float("nan")
         Gauge(
             "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
@@ -64,7 +65,7 @@ class Metrics:
 
     def holds(self, size: int) -> None:
         """Notes the value's size, in bytes."""
-        self._value.set(size)
+        self._size = size
 
     def looked_up(self, seconds: float, *, ok: bool) -> None:
         """Counts a DNS look-up."""

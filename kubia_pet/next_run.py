@@ -1,7 +1,8 @@
 """The one way in which requests share work: each joins a run that has not yet begun."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from kubia_pet.waiting import Waiting
@@ -33,7 +34,9 @@ class NextRun(Generic[A, R]):
         self._deadlines = Waiting(timeout, self._give_up) if timeout else None
         self._waiting: list[asyncio.Future[R]] = []
         self._newest: A  # of those who wait
-        self._driver: asyncio.Task[None] | None = None
+        self._under_way: asyncio.Future[R] | asyncio.Handle | None = (
+            None  # a run, or that the next one begins
+        )
 
     def join(self, argument: A) -> asyncio.Future[R]:
         """The result of the next run, or its error. Cancelling it does not cancel the run."""
@@ -41,41 +44,36 @@ class NextRun(Generic[A, R]):
         caller: asyncio.Future[R] = loop.create_future()
         self._waiting.append(caller)
         self._newest = argument
-        if self._driver is None:
-            self._driver = loop.create_task(self._drive())
+        if self._under_way is None:
+            self._under_way = loop.call_soon(self._begin)
         if self._deadlines is not None:
             self._deadlines.add(caller)
         return caller
 
-    async def _drive(self) -> None:
-        callers: list[asyncio.Future[R]] = []
-        try:
-            while self._waiting:
-                callers, self._waiting = self._waiting, []
-                try:
-                    result = await self._run(self._newest, len(callers))
-                except Exception as error:  # noqa: BLE001 - it is handed on to every caller
-                    for caller in self._still_there(callers):
-                        caller.set_exception(error)
-                else:
-                    for caller in self._still_there(callers):
-                        caller.set_result(result)
-                if self._waiting:
-                    # In the first turn callers are answered, in the second what they ask next is read: so 16
-                    # who ask again and again share each run; otherwise 8 would wait while 8 are served.
-                    await asyncio.sleep(0)
-                    await asyncio.sleep(0)
-        finally:
-            self._driver = None
-            for caller in self._still_there(callers + self._waiting):  # the program is ending
-                caller.cancel()
+    def _begin(self) -> None:
+        callers, self._waiting = self._waiting, []
+        self._under_way = asyncio.ensure_future(self._run(self._newest, len(callers)))
+        self._under_way.add_done_callback(partial(self._end, callers))
 
-    def _still_there(self, callers: list[asyncio.Future[R]]) -> Iterator[asyncio.Future[R]]:
+    def _end(self, callers: list[asyncio.Future[R]], run: asyncio.Future[R]) -> None:
+        error = None if run.cancelled() else run.exception()
         for caller in callers:
             if self._deadlines is not None:
                 self._deadlines.discard(caller)
-            if not caller.done():
-                yield caller
+            if caller.done():
+                continue
+            if run.cancelled():  # the program is ending
+                caller.cancel()
+            elif error is not None:
+                caller.set_exception(error)
+            else:
+                caller.set_result(run.result())
+        self._under_way = None
+        if self._waiting:
+            # In the first turn callers are answered, in the second what they ask next is read: so 16
+            # who ask again and again share each run; otherwise 8 would wait while 8 are served.
+            loop = asyncio.get_running_loop()
+            self._under_way = loop.call_soon(loop.call_soon, self._begin)
 
     def _give_up(self, caller: asyncio.Future[R]) -> None:
         if not caller.done():
