@@ -193,6 +193,18 @@ async def test_nothing_of_it_holds_the_event_loop(tmp_path: Path) -> None:
             names_in(tmp_path)
 
 
+async def test_it_leaves_no_file_open(tmp_path: Path) -> None:
+    before = open_files()
+    async with store_on(tmp_path) as store:
+        await store.write(b"value")
+        assert open_files() > before
+    await until("its files to be closed", lambda: open_files() == before)
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
 # Sharing
 
 

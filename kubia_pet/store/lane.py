@@ -5,7 +5,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -15,30 +14,34 @@ T = TypeVar("T")
 class Lane:
     """Runs jobs one after the other in one thread, which a process's end does not wait for.
 
-    It stands where aiofiles and asyncio take an executor. A job there and back costs half of what it costs
-    in a ThreadPoolExecutor (python -m bench.hops): its future is the event loop's own, which
-    asyncio.wrap_future lets pass, and a pipe wakes the thread. A write to it lets go of the interpreter's
-    lock, so that the thread may begin; woken by a queue, it would at once have to sleep for that lock.
+    Make it where the event loop runs. It stands where aiofiles and asyncio take an executor. A job there and
+    back costs half of what it costs in a ThreadPoolExecutor (python -m bench.hops): its future is the event
+    loop's own, which asyncio.wrap_future lets pass, and each side is woken by a pipe. A write to it lets go
+    of the interpreter's lock, so that the other side may begin; woken by a queue or by call_soon_threadsafe,
+    it would at once have to sleep for that lock.
     """
 
     def __init__(self, name: str) -> None:
+        self._loop = asyncio.get_running_loop()
         self._jobs: deque[Callable[[], None] | None] = deque()
+        self._ends: deque[Callable[[], None]] = deque()
         self._woken, self._wakes = os.pipe()
-        os.set_blocking(self._wakes, False)  # it is never full: a byte for each job
+        self._told, self._tells = os.pipe()
+        for end in (self._wakes, self._tells, self._told):
+            os.set_blocking(end, False)  # neither is ever full: a byte for each job
+        self._loop.add_reader(self._told, self._end_one)
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def submit(self, job: Callable[[], T]) -> asyncio.Future[T]:
         """Runs it behind those that are there already. Cancelling the future does not cancel the job."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
+        done: asyncio.Future[T] = self._loop.create_future()
 
         def run() -> None:
             try:
                 end = partial(_succeed, done, job())
             except BaseException as error:  # noqa: BLE001 - it is handed on
                 end = partial(_fail, done, error)
-            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                loop.call_soon_threadsafe(end)
+            self._tell(end)
 
         self._put(run)
         return done
@@ -55,8 +58,20 @@ class Lane:
         while os.read(self._woken, 1) and (run := self._jobs.popleft()):
             run()
             del run  # and what it holds
-        os.close(self._woken)
-        os.close(self._wakes)
+        self._tell(self._forget)
+
+    def _tell(self, end: Callable[[], None]) -> None:
+        self._ends.append(end)
+        os.write(self._tells, b"1")
+
+    def _end_one(self) -> None:
+        os.read(self._told, 1)
+        self._ends.popleft()()
+
+    def _forget(self) -> None:
+        self._loop.remove_reader(self._told)
+        for end in (self._woken, self._wakes, self._told, self._tells):
+            os.close(end)
 
 
 def _succeed(done: asyncio.Future[T], result: T) -> None:
