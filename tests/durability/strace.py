@@ -91,8 +91,8 @@ def parsed(lines: Iterable[str]) -> list[Call]:
             name, begun, began = unfinished.pop(tid, (match["resumed"], "", -1))
         else:
             name, begun, began = match["name"], "", place
-        if rest.endswith("<unfinished ...>"):
-            unfinished[tid] = name, rest.removesuffix("<unfinished ...>").rstrip(), began
+        if rest.endswith((" <unfinished ...>", " <detached ...>")):
+            unfinished[tid] = name, rest.rpartition("<")[0].rstrip(), began
             continue
         arguments, _, result = (begun + rest).rpartition(" = ")
         calls.append(Call(int(tid), name, arguments.rstrip().removesuffix(")"), result, began, place))
@@ -111,13 +111,17 @@ class Point(NamedTuple):
 
 
 def points_of_a_commit(writer: int, trace: Path, commit: Callable[[], object]) -> list[Point]:
-    """Every call that the thread `writer` makes for one real commit, as it was seen."""
-    with Strace(trace, tid=writer):
+    """Every call that the thread `writer` makes for one real commit, as it was seen.
+
+    Those on the pipes are left out, though they count: they tell the event loop and are told by it.
+    """
+    with Strace(trace, "-y", tid=writer):
         commit()
     seen: Counter[str] = Counter()
     points = []
     for call in parsed(f"{writer} {line}" for line in trace.read_text().splitlines()):
         if call.name not in WAITING:
             seen[call.name] += 1
-            points.append(Point(call.name, seen[call.name]))
+            if "<pipe:" not in call.arguments:
+                points.append(Point(call.name, seen[call.name]))
     return points

@@ -25,9 +25,8 @@ class Traced:
         self._writer = writer_of(pod)
         self.trace = pod.data_dir.parent / "trace"
         post(pod, OLD)
-        # The last one tells the event loop that the commit is done: it is none of the volume's.
-        self.posting = points_of_a_commit(self._writer, self.trace, lambda: post(pod, OLD))[:-1]
-        self.removing = points_of_a_commit(self._writer, self.trace, lambda: ask(pod, "DELETE", "/"))[:-1]
+        self.posting = points_of_a_commit(self._writer, self.trace, lambda: post(pod, OLD))
+        self.removing = points_of_a_commit(self._writer, self.trace, lambda: ask(pod, "DELETE", "/"))
         post(pod, OLD)
 
     def failing(self, call: str, error: str, when: str) -> Strace:
