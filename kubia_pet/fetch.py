@@ -1,7 +1,7 @@
 """Questions to peers, `GET /data`: each in time, over connections that are kept."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from kubia_pet import __version__
@@ -37,18 +37,19 @@ class Fetcher:
     def fetch(self, endpoints: Sequence[Endpoint]) -> asyncio.Future[Fetched]:
         """The answer at the first endpoint that takes a connection, or FetchError. Cancel it to give up.
 
-        Where a connection to it is kept, the question is sent before this returns, and needs no task. If that
-        connection turns out to be closed the question is asked once more, on a new one: a server may close
-        an idle connection at any time, and GET is safe to repeat (RFC 9112 §9.3.1).
+        Where a connection to one of them is kept, the question is sent before this returns, and needs no
+        task. If that connection turns out to be closed the question is asked once more, on a new one: a
+        server may close an idle connection at any time, and GET is safe to repeat (RFC 9112 §9.3.1).
         """
         answer: asyncio.Future[Fetched] = asyncio.get_running_loop().create_future()
         self._deadlines.add(answer)
         answer.add_done_callback(self._deadlines.discard)
-        kept = self._take(endpoints[0]) if endpoints else None
-        if kept is not None and kept.reusable:
-            self._ask(kept, endpoints[0], answer, again=partial(self._connect, endpoints, answer))
-        else:
-            self._connect(endpoints, answer)
+        for endpoint in endpoints:
+            kept = self._take(endpoint)
+            if kept is not None and kept.reusable:
+                self._ask(kept, endpoint, answer, again=partial(self._connect, endpoints, answer))
+                return answer
+        self._connect(endpoints, answer)
         return answer
 
     def close(self) -> None:
@@ -62,7 +63,7 @@ class Fetcher:
         connection: Connection,
         endpoint: Endpoint,
         answer: asyncio.Future[Fetched],
-        again: partial[None] | None = None,
+        again: Callable[[], None] | None = None,
     ) -> None:
         address, port = endpoint
         host = f"[{address}]" if ":" in address else address
