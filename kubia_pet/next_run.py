@@ -34,9 +34,7 @@ class NextRun(Generic[A, R]):
         self._deadlines = Waiting(timeout, self._give_up) if timeout else None
         self._waiting: list[asyncio.Future[R]] = []
         self._newest: A  # of those who wait
-        self._under_way: asyncio.Future[R] | asyncio.Handle | None = (
-            None  # a run, or that the next one begins
-        )
+        self._under_way: asyncio.Future[R] | asyncio.Handle | None = None  # a run, or the begin of one
 
     def join(self, argument: A) -> asyncio.Future[R]:
         """The result of the next run, or its error. Cancelling it does not cancel the run."""

@@ -39,7 +39,7 @@ class Repeat:
         self.count = count
 
     def may_hold(self) -> bool:
-        """Whether all is left is to do what is asked for."""
+        """Whether all that is left is to do what is asked for."""
         return int(time.time()) == self._second and self._admit()
 
     def do(self, body: bytes) -> asyncio.Future[object]:
