@@ -66,9 +66,13 @@ async def _by_ours(url: str, connections: int, seconds: float, size: int | None)
     create = asyncio.get_running_loop().create_connection
     for client in clients:
         await create(partial(_itself, client), where.hostname or "", where.port or 80)
-    async with asyncio.timeout(seconds + _GRACE):
-        await asyncio.gather(*(client.ended for client in clients))
+    await asyncio.wait([client.ended for client in clients], timeout=seconds + _GRACE)
     took = time.perf_counter() - began
+    for client in clients:
+        client.abort()
+    for client in clients:
+        if client.error is not None:
+            raise client.error
     latencies = [latency for client in clients for latency in client.latencies]
     return Load(len(latencies), took, percentile(latencies, 50), percentile(latencies, 99))
 
@@ -86,6 +90,10 @@ class _Client(asyncio.Protocol):
         self._request = request
         self._until = until
         self._received = b""
+        self.error: LoadError | None = LoadError("no answer, or not a whole one")  # until it has ended well
+
+    def abort(self) -> None:
+        self._transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as documented
         self._transport = transport
@@ -103,22 +111,16 @@ class _Client(asyncio.Protocol):
         self.latencies.append((now - self._began) * 1000)
         status, self._received = self._received[9:12], b""
         if status != b"200":
-            self._end(LoadError(f"answered {status.decode()}"))
+            self.error = LoadError(f"answered {status.decode()}")
+            self._transport.close()
         elif now >= self._until:
-            self._end(None)
+            self.error = None
+            self._transport.close()
         else:
             self._send()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end(LoadError(f"connection lost: {exc}"))
-
-    def _end(self, error: LoadError | None) -> None:
-        if not self.ended.done():
-            if error:
-                self.ended.set_exception(error)
-            else:
-                self.ended.set_result(None)
-            self._transport.close()
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
+        self.ended.set_result(None)
 
 
 def _is_whole(answer: bytes) -> bool:
