@@ -9,35 +9,22 @@ import struct
 import sys
 from pathlib import Path
 
-HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
+SEGMENTS_AT, SECTIONS_AT, SEGMENT_SIZE, SECTION_COUNT = 32, 40, 54, 60  # places in the header
 SEGMENT = struct.Struct("<IIQQQQQQ")
 
 
 def stripped(library: bytes) -> bytes:
     """The bytes up to its last segment's end, without section headers. Raises ValueError for other files."""
-    identity, *rest = HEADER.unpack_from(library)
-    if identity[:6] != b"\x7fELF\x02\x01":
+    if library[:6] != b"\x7fELF\x02\x01":
         raise ValueError("no little-endian ELF-64 file")
-    kind, machine, version, entry, segments_at, _, flags, size, segment_size, count, section_size, _, _ = rest
-    segments = [SEGMENT.unpack_from(library, segments_at + number * segment_size) for number in range(count)]
+    (segments_at,) = struct.unpack_from("<Q", library, SEGMENTS_AT)
+    size, count = struct.unpack_from("<HH", library, SEGMENT_SIZE)
+    segments = [SEGMENT.unpack_from(library, segments_at + number * size) for number in range(count)]
     end = max(offset + length for _, _, offset, _, _, length, _, _ in segments)
-    header = HEADER.pack(
-        identity,
-        kind,
-        machine,
-        version,
-        entry,
-        segments_at,
-        0,
-        flags,
-        size,
-        segment_size,
-        count,
-        section_size,
-        0,
-        0,
-    )
-    return header + library[HEADER.size : end]
+    kept = bytearray(library[:end])
+    struct.pack_into("<Q", kept, SECTIONS_AT, 0)
+    struct.pack_into("<HH", kept, SECTION_COUNT, 0, 0)  # and which section has the names
+    return bytes(kept)
 
 
 if __name__ == "__main__":
