@@ -28,7 +28,7 @@ VALUE = b"Hey there! This greeting was submitted to kubia-0."
 
 
 class OneJob:
-    """As the store does it, where `executor` is a Lane."""
+    """As the store does it where `executor` is a Lane, but that it looks without aiofiles' wrap."""
 
     def __init__(self, volume: Volume, executor: Lane | ThreadPoolExecutor) -> None:
         self._commit = wrap(lambda: volume.replace(VALUE))

@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from kubia_pet.answer import Answer, Budget, judge, value_in
 from kubia_pet.discovery import Discovered, Discovery, Finding, Peer
 from kubia_pet.fetch import Fetcher
-from kubia_pet.question import Fetched, FetchError
+from kubia_pet.question import Fetched, FetchError, no_answer_within
 from kubia_pet.round import Round
 from kubia_pet.value import Value
 
@@ -77,22 +77,19 @@ class Cluster:
         deadline = asyncio.get_running_loop().time() + self._gather_timeout
         discovered = await self.discovery.discover()
         others = [peer for peer in discovered.peers if not peer.is_self]
-        asking = Round(others, self._ask, partial(self._hear, Budget(self._gather_limit)))
+        asking = Round(others, self._fetcher.fetch, partial(self._hear, Budget(self._gather_limit)))
         try:
             value = await own
             await asking.ended(deadline)
         finally:
             asking.give_up()
-        late = Finding("timeout", f"no answer within {self._gather_timeout:g} s")
+        late = no_answer_within(self._gather_timeout).finding
         answers = tuple(
             Answer(peer, value) if peer.is_self else asking.answers.get(peer.name) or Answer(peer, error=late)
             for peer in discovered.peers
         )
         self._say(answers)
         return Gathered(discovered, answers)
-
-    def _ask(self, peer: Peer) -> asyncio.Future[Fetched]:
-        return self._fetcher.fetch(peer.endpoints)
 
     def _hear(self, budget: Budget, peer: Peer, fetched: asyncio.Future[Fetched]) -> Answer:
         try:

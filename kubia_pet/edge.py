@@ -11,7 +11,7 @@ from kubia_pet.connections import Connections
 from kubia_pet.handlers import LARGE, Handlers
 from kubia_pet.large_answers import LargeAnswers
 from kubia_pet.metrics import Metrics
-from kubia_pet.problem import ProblemError
+from kubia_pet.problem import RETRY, ProblemError
 from kubia_pet.protocol import NOT_HTTP, Connection
 from kubia_pet.repeat import ORIGIN, SMALL, Repeat
 from kubia_pet.store import StoreError, VolumeFullError
@@ -22,7 +22,6 @@ SAFE = {"GET", "HEAD"}
 METHODS = {*SAFE, "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 # Answered even when all other requests are too many: probes, and what peers ask.
 ESSENTIAL = {"/healthz", "/readyz", "/metrics", "/data"}
-_RETRY = {"Retry-After": "1"}
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")  # RFC 9110 §4.2.1 and RFC 3986 §3.2
 
 
@@ -67,7 +66,7 @@ class Edge:
 
     def _admit(self, request: web.Request) -> None:
         if len(self._connections.busy) > self._max_requests and request.path not in ESSENTIAL:
-            raise ProblemError(503, "Too many requests at once: try again.", headers=_RETRY, close=True)
+            raise ProblemError(503, "Too many requests at once: try again.", headers=RETRY, close=True)
         _refuse_bad_framing(request)
         if request.headers.get("Expect", "100-continue").lower() != "100-continue":
             raise ProblemError(417, "Expect may say 100-continue only.", close=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from kubia_pet import __version__
-from kubia_pet.question import ConnectError, Connection, Fetched, FetchError, Judge
+from kubia_pet.question import ConnectError, Connection, Fetched, FetchError, Judge, no_answer_within
 from kubia_pet.waiting import Waiting
 
 IDLE = 4.0  # seconds that an unused connection is kept: less than any server's, the original's 5 s included
@@ -55,7 +55,6 @@ class Fetcher:
     def close(self) -> None:
         """Closes the connections that are kept."""
         for endpoint in list(self._kept):
-            self._idle.discard(endpoint)
             self._drop(endpoint)
 
     def _ask(
@@ -124,8 +123,9 @@ class Fetcher:
         return self._kept.pop(endpoint, None)
 
     def _drop(self, endpoint: Endpoint) -> None:
+        self._idle.discard(endpoint)
         self._kept.pop(endpoint).end()
 
     def _give_up(self, answer: asyncio.Future[Fetched]) -> None:
         if not answer.done():
-            answer.set_exception(FetchError("timeout", f"no answer within {self._timeout:g} s"))
+            answer.set_exception(no_answer_within(self._timeout))

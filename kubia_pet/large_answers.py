@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from kubia_pet.problem import ProblemError
+from kubia_pet.problem import RETRY, ProblemError
 
 ROOM = 64 * 2**20  # bytes that clients may be taking at the same time
 PATIENCE = 1.0  # seconds for which a client may take its answer, while others want the room
@@ -21,7 +21,7 @@ class LargeAnswers:
         """What was sent: the response, whose body has `size` bytes, or a problem where there is no room."""
         if not self._has_room(size):
             return ProblemError(
-                503, "Too many large answers at once: try again.", headers={"Retry-After": "1"}, close=True
+                503, "Too many large answers at once: try again.", headers=RETRY, close=True
             ).response(request)
         self._taking[request.protocol] = asyncio.get_running_loop().time(), size
         self._room -= size

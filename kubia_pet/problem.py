@@ -10,6 +10,7 @@ from aiohttp import web
 TEXT = "text/plain"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+RETRY = {"Retry-After": "1"}  # seconds
 
 
 class ProblemError(Exception):

@@ -27,12 +27,16 @@ class ConnectError(FetchError):
     """No connection could be made: another address or port of the peer may take one."""
 
 
+def no_answer_within(seconds: float) -> FetchError:
+    """The error of who took longer."""
+    return FetchError("timeout", f"no answer within {seconds:g} s")
+
+
 @dataclass
 class Fetched:
-    """A whole answer; the names of its header's fields are in lower case."""
+    """A whole answer."""
 
     status: int
-    header: dict[bytes, bytes]
     body: bytes
 
 
@@ -166,7 +170,7 @@ class Connection(asyncio.BufferedProtocol):
     def _succeed(self) -> None:
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
-            answer.set_result(Fetched(self._parser.get_status_code(), self._header, bytes(self._body)))
+            answer.set_result(Fetched(self._parser.get_status_code(), bytes(self._body)))
         self._body = bytearray()  # it may be kept for long
 
     def _fail(self, error: Exception) -> None:

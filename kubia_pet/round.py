@@ -1,11 +1,12 @@
 """One round of questions to many peers."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from kubia_pet.answer import Answer
 from kubia_pet.discovery import Peer
+from kubia_pet.fetch import Endpoint
 from kubia_pet.question import Fetched
 
 AT_ONCE = 32  # peers asked at the same time: all may come to the event loop's attention at once
@@ -21,11 +22,14 @@ class Round:
     """
 
     def __init__(
-        self, peers: Iterable[Peer], ask: Callable[[Peer], Asked], hear: Callable[[Peer, Asked], Answer]
+        self,
+        peers: Iterable[Peer],
+        fetch: Callable[[Sequence[Endpoint]], Asked],
+        hear: Callable[[Peer, Asked], Answer],
     ) -> None:
         self.answers: dict[str, Answer] = {}
         self._waiting = iter(peers)
-        self._ask = ask
+        self._fetch = fetch
         self._hear = hear
         self._asking: set[Asked] = set()
         self._ended = asyncio.get_running_loop().create_future()
@@ -46,7 +50,7 @@ class Round:
     def _ask_next(self) -> None:
         peer = next(self._waiting, None)
         if peer is not None:
-            asked = self._ask(peer)
+            asked = self._fetch(peer.endpoints)
             self._asking.add(asked)
             asked.add_done_callback(partial(self._answered, peer))
         elif not self._asking and not self._ended.done():

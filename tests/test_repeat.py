@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import pytest
 from aiohttp import web
@@ -52,10 +51,6 @@ class Client:
     def __init__(self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
         self.reader, self.writer = streams
 
-    @classmethod
-    async def of(cls, url: str) -> Self:
-        return cls(await asyncio.open_connection(*address_of(url)))
-
     async def ask(self, request: bytes) -> Answer:
         self.writer.write(request)
         return await self.answer(request)
@@ -70,17 +65,14 @@ class Client:
             status, header, await self.reader.readexactly(int(found[1]) if found and not bodiless else 0)
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.writer.transport.abort()
-
 
 @asynccontextmanager
 async def client_of(url: str) -> AsyncIterator[Client]:
-    async with await Client.of(url) as client:
+    client = Client(await asyncio.open_connection(*address_of(url)))
+    try:
         yield client
+    finally:
+        client.writer.transport.abort()
 
 
 def post(value: bytes) -> bytes:
@@ -171,9 +163,7 @@ async def test_a_value_is_written_once_whatever_comes_meanwhile(held: Pod) -> No
         before = await counted(client, COMMITS)
         for number in range(50):
             client.writer.write(post(b"%02d" % number))
-            await asyncio.sleep(
-                number % 5 * 0.0005
-            )  # another packet, while the value is being written or later
+            await asyncio.sleep(number % 5 * 0.0005)  # the value is being written, or it was
             client.writer.write(DATA)
             assert (await client.answer(post(b""))).status == 200
             assert (await client.answer(DATA)).body == b"%02d" % number
