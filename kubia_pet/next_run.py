@@ -50,8 +50,14 @@ class NextRun(Generic[A, R]):
 
     def _begin(self) -> None:
         callers, self._waiting = self._waiting, []
-        self._under_way = asyncio.ensure_future(self._run(self._newest, len(callers)))
-        self._under_way.add_done_callback(partial(self._end, callers))
+        run: asyncio.Future[R]
+        try:
+            run = asyncio.ensure_future(self._run(self._newest, len(callers)))
+        except Exception as error:  # noqa: BLE001 - it is handed on
+            run = asyncio.get_running_loop().create_future()
+            run.set_exception(error)
+        self._under_way = run
+        run.add_done_callback(partial(self._end, callers))
 
     def _end(self, callers: list[asyncio.Future[R]], run: asyncio.Future[R]) -> None:
         error = None if run.cancelled() else run.exception()

@@ -69,6 +69,22 @@ async def test_nobody_joins_a_run_that_began_before_they_came() -> None:
     assert runs.begun == [("a", 1), ("c", 2)]
 
 
+async def test_a_run_that_cannot_even_begin_is_an_error_for_its_callers_and_for_no_other() -> None:
+    def run(argument: str, _: int) -> asyncio.Future[str]:
+        if argument == "bad":
+            raise OSError("broken")
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(argument)
+        return done
+
+    shared = NextRun(run)
+    failing = [shared.join("good"), shared.join("bad")]
+    for caller in failing:
+        with pytest.raises(OSError, match="broken"):
+            await asyncio.wait_for(caller, 1)
+    assert await asyncio.wait_for(shared.join("good"), 1) == "good"
+
+
 async def test_an_error_goes_to_all_callers_of_its_run_and_to_no_other() -> None:
     runs = Runs()
     failing = await runs.join("a", "b")
