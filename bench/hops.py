@@ -2,7 +2,8 @@
 
 The thread is a lane of the store, or a pool of one. The same system calls in the same order each way, at
 most one at a time. On a file system in memory the difference is the hops between the event loop and the
-threads; on a disk it is what they are beside its fsync.
+threads; on a disk it is what they are beside its fsync. A look at once, where the file system can, has
+other calls and no thread.
 """
 
 import os
@@ -10,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ import click
 from aiofiles.os import wrap
 
 from bench import loop
+from kubia_pet.store.at_once import NotAtOnceError
 from kubia_pet.store.lane import Lane
 from kubia_pet.store.volume import FILE, TEMPORARY, Volume
 
@@ -28,7 +30,7 @@ VALUE = b"Hey there! This greeting was submitted to kubia-0."
 
 
 class OneJob:
-    """As the store does it where `executor` is a Lane, but that it looks without aiofiles' wrap."""
+    """As the store does it where `executor` is a Lane, but by aiofiles' wrap."""
 
     def __init__(self, volume: Volume, executor: Lane | ThreadPoolExecutor) -> None:
         self._commit = wrap(lambda: volume.replace(VALUE))
@@ -42,6 +44,17 @@ class OneJob:
     async def look(self) -> None:
         """Reads it."""
         await self._look(executor=self._executor)
+
+
+class AtOnce:
+    """As the store looks where the kernel has all of it in memory."""
+
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+
+    async def look(self) -> None:
+        """Reads it."""
+        self._volume.read_at_once()
 
 
 class ManyHops:
@@ -90,20 +103,28 @@ async def median(call: Callable[[], Awaitable[None]], rounds: int) -> float:
     return statistics.median(took) * 1e6
 
 
+async def _compare(what: str, ways: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
+    turns = [[await median(call, ROUNDS // 5) for call in ways.values()] for _ in range(5)]
+    taken = [statistics.median(each) for each in zip(*turns, strict=True)]
+    shown = (f"{way} {each:.0f} µs ({each / taken[0]:.2g})" for way, each in zip(ways, taken, strict=True))
+    click.echo(f"{what}: {', '.join(shown)}")
+
+
 async def compare(path: Path) -> None:
     """Measures all by turns, five times, and shows the medians."""
     volume, lane, many = Volume(path, 1 << 20), Lane("bench"), ManyHops(path)
     volume.open(0)
+    volume.replace(VALUE)
+    volume.read()  # it then knows whether it can at once
     with ThreadPoolExecutor(1) as pool:
-        ways = {"a lane": OneJob(volume, lane), "a pool": OneJob(volume, pool), "aiofiles' calls": many}
-        for what in ("commit", "look"):
-            calls = [getattr(way, what) for way in ways.values()]
-            turns = [[await median(call, ROUNDS // 5) for call in calls] for _ in range(5)]
-            taken = [statistics.median(each) for each in zip(*turns, strict=True)]
-            shown = (
-                f"{way} {each:.0f} µs ({each / taken[0]:.1f})" for way, each in zip(ways, taken, strict=True)
-            )
-            click.echo(f"{what}: {', '.join(shown)}")
+        in_lane, in_pool = OneJob(volume, lane), OneJob(volume, pool)
+        commits = {"a lane": in_lane.commit, "a pool": in_pool.commit, "aiofiles' calls": many.commit}
+        looks = {"a lane": in_lane.look, "a pool": in_pool.look, "aiofiles' calls": many.look}
+        with suppress(NotAtOnceError):
+            volume.read_at_once()
+            looks["at once"] = AtOnce(volume).look
+        await _compare("commit", commits)
+        await _compare("look", looks)
     lane.close()
     many.close()
     volume.close()

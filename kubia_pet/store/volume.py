@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from kubia_pet.store import at_once
+from kubia_pet.store.at_once import NotAtOnceError
 from kubia_pet.store.errors import (
     StoreError,
     ValueUnreadableError,
@@ -46,6 +48,7 @@ class Volume:
         self._directory = -1
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
         self._mounted = False
+        self._answers_at_once = False  # whether the file system can, as a look that may wait has seen
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
         self._unconfirmed = False  # a rename or an unlink that is not fsynced: either value may survive
@@ -82,6 +85,17 @@ class Volume:
                         f"{self.path / FILE} cannot be read ({_reason(error)}): remove it, or POST a new one."
                     ) from error
                 raise _translated(error, f"The value on {self.path} cannot be read") from error
+
+    def read_at_once(self) -> bytes | None:
+        """What `read` says, without waiting for anything. Raises NotAtOnceError where that cannot be."""
+        if not (self._answers_at_once and self._publishing.acquire(blocking=False)):
+            raise NotAtOnceError
+        try:
+            if self._own is None or self._unconfirmed:
+                raise NotAtOnceError
+            return at_once.read(self.path, self._own, self._directory, FILE, self._limit)
+        finally:
+            self._publishing.release()
 
     def replace(self, data: bytes) -> None:
         """Makes `data` the value, durably. On an error before the rename the old value stands."""
@@ -169,6 +183,7 @@ class Volume:
     def _hold(self, directory: int) -> None:
         self._directory = directory
         self._own = os.fstat(directory)
+        self._answers_at_once = False
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
@@ -220,6 +235,7 @@ class Volume:
                 taken += len(piece)
                 if taken == found.st_size:
                     break
+            self._answers_at_once = self._answers_at_once or at_once.is_possible(file)
         finally:
             os.close(file)
         if taken == most:
