@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
@@ -149,28 +150,28 @@ class Store:
         if self._commit_began is not None and self._now() - self._commit_began > self._timeout:
             raise self._too_slow()
 
-    async def _commit(self, data: bytes | None, writers: int) -> None:
+    def _commit(self, data: bytes | None, writers: int) -> asyncio.Future[None]:
         self._commit_began = self._now()
-        ok = False
-        try:
-            if data is None:
-                await self._in(self._writer, self._volume.remove)
-            else:
-                await self._in(self._writer, lambda: self._volume.replace(data))
-            ok = True
-        except StoreError as error:
+        change = self._volume.remove if data is None else partial(self._volume.replace, data)
+        committing = self._writer.submit(change)
+        committing.add_done_callback(partial(self._committed, data, writers, self._commit_began))
+        return committing
+
+    def _committed(
+        self, data: bytes | None, writers: int, began: float, committing: asyncio.Future[None]
+    ) -> None:
+        self._commit_began = None
+        error = committing.exception()
+        self._observer.committed(writers, self._now() - began, ok=error is None)
+        if isinstance(error, StoreError):
             self._found_fault(error, len(data or b""))
-            raise
-        finally:
-            self._observer.committed(writers, self._now() - self._commit_began, ok=ok)
-            self._commit_began = None
-        done = "Removed the value" if data is None else f"Stored {len(data)} bytes"
-        # A turn of the loop later than those who wait are told: a line takes a tenth of a commit's time.
-        loop = asyncio.get_running_loop()
-        loop.call_soon(
-            loop.call_soon, log.info, "%s%s", done, f", for {writers} requests at once" if writers > 1 else ""
-        )
-        self._works_again()
+        elif error is None:
+            done = "Removed the value" if data is None else f"Stored {len(data)} bytes"
+            shared = f", for {writers} requests at once" if writers > 1 else ""
+            # A turn of the loop later than those who wait are told: a line takes a tenth of a commit's time.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, log.info, "%s%s", done, shared)
+            self._works_again()
 
     def _too_slow(self) -> VolumeUnavailableError:
         return VolumeUnavailableError(
