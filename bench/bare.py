@@ -1,11 +1,18 @@
-"""The limit for any answer in this language: a bare protocol that reads nothing and answers constant bytes.
+"""The limit for any answer in this language: a bare protocol that answers constant bytes.
 
-`python -m bench.bare` prints its port and serves until it is killed.
+`python -m bench.bare` prints its port and serves until it is killed. It reads nothing of its requests, which
+must have no body; with `--commit DIRECTORY` it takes bodies, and commits each there before it answers.
 """
 
 import asyncio
+import os
+import re
+import sys
+from collections.abc import Callable
+from functools import partial
 
 from bench import loop
+from bench.commit import commit
 
 VALUE = b"Hey there! This greeting is as long as greetings are, 64 bytes.\n"
 # The header fields of a pod's answer, so that as many bytes are written.
@@ -29,17 +36,45 @@ class Constant(asyncio.Protocol):
         self._transport.write(ANSWER * data.count(b"\r\n\r\n"))
 
 
-async def listen(servers: int) -> list[int]:
+class Committing(asyncio.Protocol):
+    """Answers each request when its body is committed in `directory`; holds the loop meanwhile."""
+
+    def __init__(self, directory: int) -> None:
+        self._directory = directory
+        self._pieces: list[bytes] = []
+        self._missing = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as documented
+        """Keeps the transport."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """A head with its Content-Length and what follows, or more of the body."""
+        if not self._pieces:
+            head, _, data = data.partition(b"\r\n\r\n")
+            self._missing = int(re.findall(rb"(?i)\r\ncontent-length: *(\d+)", head)[0])
+        self._pieces.append(data)
+        self._missing -= len(data)
+        if not self._missing:
+            commit(self._directory, b"".join(self._pieces))
+            self._pieces.clear()
+            self._transport.write(ANSWER)
+
+
+async def listen(servers: int, protocol: Callable[[], asyncio.Protocol] = Constant) -> list[int]:
     """The ports of so many servers."""
     create = asyncio.get_running_loop().create_server
-    started = [await create(Constant, "127.0.0.1", 0, backlog=1024) for _ in range(servers)]
+    started = [await create(protocol, "127.0.0.1", 0, backlog=1024) for _ in range(servers)]
     return [server.sockets[0].getsockname()[1] for server in started]
 
 
-async def _serve() -> None:
-    print(*await listen(1), flush=True)  # noqa: T201 - what the caller reads
+async def _serve(protocol: Callable[[], asyncio.Protocol]) -> None:
+    print(*await listen(1, protocol), flush=True)  # noqa: T201 - what the caller reads
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    loop.run(_serve())
+    if sys.argv[1:2] == ["--commit"]:
+        loop.run(_serve(partial(Committing, os.open(sys.argv[2], os.O_RDONLY | os.O_DIRECTORY))))
+    else:
+        loop.run(_serve(Constant))

@@ -16,7 +16,7 @@ def commits(directory: Path, size: int, seconds: float) -> list[float]:
     until = time.perf_counter() + seconds
     try:
         while (began := time.perf_counter()) < until:
-            _commit(where, data)
+            commit(where, data)
             taken.append((time.perf_counter() - began) * 1000)
     finally:
         os.unlink(_NAME, dir_fd=where)
@@ -24,7 +24,8 @@ def commits(directory: Path, size: int, seconds: float) -> list[float]:
     return taken
 
 
-def _commit(where: int, data: bytes) -> None:
+def commit(where: int, data: bytes) -> None:
+    """Replaces the file in the open directory `where`, durably."""
     file = os.open(_TEMPORARY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=where)
     os.write(file, data)
     _sync(file)

@@ -48,9 +48,10 @@ class Processes:
         while self._started:
             self.end(self._started[-1])
 
-    def bare(self) -> Server:
-        """The bare protocol, in the place of a pod."""
-        process = self._python("-m", "bench.bare", on=SERVER_CORE)
+    def bare(self, *, commits: bool = False) -> Server:
+        """The bare protocol, in the place of a pod; that of one which `commits` what it is sent."""
+        options = ["--commit", str(self._new_volume("bare"))] if commits else []
+        process = self._python("-m", "bench.bare", *options, on=SERVER_CORE)
         return Server(f"http://127.0.0.1:{said(process)}", process.pid)
 
     def crowd(self, number: int) -> list[int]:
@@ -71,8 +72,7 @@ class Processes:
         on: Cores = SERVER_CORE,
     ) -> Pod:
         """A pod on a new volume, listening; without a name server it looks for no peers."""
-        volume = self._directory / f"{len(list(self._directory.iterdir()))}-{name}"
-        volume.mkdir()
+        volume = self._new_volume(name)
         log = volume.with_suffix(".log")
         options = ["--host=127.0.0.1", "--port=0", f"--pod={name}", f"--data-dir={volume}"]
         options += [f"--nameserver=127.0.0.1:{nameserver}"] if nameserver else []
@@ -86,6 +86,11 @@ class Processes:
         self._started.remove(process)
         process.kill()
         process.communicate()
+
+    def _new_volume(self, name: str) -> Path:
+        volume = self._directory / f"{len(list(self._directory.iterdir()))}-{name}"
+        volume.mkdir()
+        return volume
 
     def _python(self, *args: str, log: Path | None = None, on: Cores = OTHER_CORES) -> subprocess.Popen[str]:
         errors = log.open("w") if log else None

@@ -14,18 +14,19 @@ _SIZES = {64: "64 B", 2**20: "1 MiB"}
 
 
 def post(bench: Bench) -> Iterator[Figure]:
-    """One POST at a time, against the bare commit in the same directory."""
+    """One POST at a time, against the bare commit in the same directory and a bare server that makes it."""
     with bench.processes() as processes:
-        pod = processes.pod()
+        pod, server = processes.pod(), processes.bare(commits=True)
         for size, shown in _SIZES.items():
-            ours, bare = [], []
-            sample(pod, "/", 1, bench.effort.warm_up, size=size)
+            ours, served, bare = [], [], []
+            for each in (pod, server):
+                sample(each, "/", 1, bench.effort.warm_up, size=size)
             for _ in range(bench.effort.rounds):
                 ours.append(sample(pod, "/", 1, bench.effort.seconds, size=size).load.p50)
+                served.append(sample(server, "/", 1, bench.effort.seconds, size=size).load.p50)
                 bare.append(median(_commits(pod, size, bench)))
-            yield Figure(
-                f"one POST of {shown}", "p50 ms", "≤ 1.3 times the bare commit", ours, {"commit": bare}
-            )
+            bases = {"commit": bare, "bare server": served}
+            yield Figure(f"one POST of {shown}", "p50 ms", "≤ 1.3 times the bare commit", ours, bases)
 
 
 def writers(bench: Bench) -> Iterator[Figure]:
