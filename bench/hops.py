@@ -21,7 +21,6 @@ import click
 from aiofiles.os import wrap
 
 from bench import loop
-from kubia_pet.store.at_once import NotAtOnceError
 from kubia_pet.store.lane import Lane
 from kubia_pet.store.volume import FILE, TEMPORARY, Volume
 
@@ -120,8 +119,7 @@ async def compare(path: Path) -> None:
         in_lane, in_pool = OneJob(volume, lane), OneJob(volume, pool)
         commits = {"a lane": in_lane.commit, "a pool": in_pool.commit, "aiofiles' calls": many.commit}
         looks = {"a lane": in_lane.look, "a pool": in_pool.look, "aiofiles' calls": many.look}
-        with suppress(NotAtOnceError):
-            volume.read_at_once()
+        if volume.read_at_once() is not None:
             looks["at once"] = AtOnce(volume).look
         await _compare("commit", commits)
         await _compare("look", looks)

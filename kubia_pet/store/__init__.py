@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Protocol, Self, TypeVar
 from aiofiles.os import wrap
 
 from kubia_pet.next_run import NextRun
-from kubia_pet.store.at_once import NotAtOnceError
 from kubia_pet.store.errors import (
     StoreError,
     ValueUnreadableError,
@@ -98,6 +98,15 @@ class Store:
         """The value, None where there is none. Raises StoreError."""
         return self._looks.join(None)
 
+    def read_at_once(self) -> Value | None:
+        """The value, where the kernel has it in memory; None where only `read` can tell."""
+        data = self._volume.read_at_once()
+        if data is None:
+            return None
+        value = self._as_value(data)
+        self._saw(value)
+        return value
+
     def write(self, data: bytes) -> asyncio.Future[None]:
         """Makes `data` the value; done when it is durable. Raises StoreError."""
         return self._commits.join(data)
@@ -111,47 +120,47 @@ class Store:
         await self._checks.join(None)
 
     def _look(self, _: None, __: int) -> asyncio.Future[Value | None]:
-        try:
-            data = self._volume.read_at_once()
-        except NotAtOnceError:
+        value = self.read_at_once()
+        if value is None:
             looking = self._reader.submit(self._see)
-            looking.add_done_callback(self._saw)
+            looking.add_done_callback(self._looked)
         else:
             looking = asyncio.get_running_loop().create_future()
-            looking.set_result(self._as_value(data))
-            self._saw(looking)
+            looking.set_result(value)
         return looking
 
     def _see(self) -> Value | None:
-        return self._as_value(self._volume.read())
+        data = self._volume.read()
+        return None if data is None else self._as_value(data)
 
-    def _as_value(self, data: bytes | None) -> Value | None:
+    def _as_value(self, data: bytes) -> Value:
         """Bytes that were seen before keep their derived forms; those of new ones are made here."""
-        if data is None:
-            return None
         if self._last_seen is not None and self._last_seen.data == data:
             return self._last_seen
         value = Value(data)
         _ = value.etag, value.text
         return value
 
-    def _saw(self, looking: asyncio.Future[Value | None]) -> None:
+    def _looked(self, looking: asyncio.Future[Value | None]) -> None:
         if (error := looking.exception()) is None:
-            value = self._last_seen = looking.result()
-            self._observer.holds(len(value.data) if value else 0)
+            self._saw(looking.result())
         elif isinstance(error, VolumeUnavailableError) and self._fault is None:
             self._found_fault(error, 0)
+
+    def _saw(self, value: Value | None) -> None:
+        self._last_seen = value
+        self._observer.holds(len(value.data) if value else 0)
 
     async def _check(self, _: None, __: int) -> None:
         await self._looks.join(None)
         await self._in(self._reader, self._volume.require_writable)
         if self._fault is not None:
             raise self._fault
-        if self._commit_began is not None and self._now() - self._commit_began > self._timeout:
+        if self._commit_began is not None and time.monotonic() - self._commit_began > self._timeout:
             raise self._too_slow()
 
     def _commit(self, data: bytes | None, writers: int) -> asyncio.Future[None]:
-        self._commit_began = self._now()
+        self._commit_began = time.monotonic()
         change = self._volume.remove if data is None else partial(self._volume.replace, data)
         committing = self._writer.submit(change)
         committing.add_done_callback(partial(self._committed, data, writers, self._commit_began))
@@ -162,7 +171,7 @@ class Store:
     ) -> None:
         self._commit_began = None
         error = committing.exception()
-        self._observer.committed(writers, self._now() - began, ok=error is None)
+        self._observer.committed(writers, time.monotonic() - began, ok=error is None)
         if isinstance(error, StoreError):
             self._found_fault(error, len(data or b""))
         elif error is None:
@@ -213,7 +222,3 @@ class Store:
         await asyncio.wait((closed,), timeout=self._timeout)
         for lane in (self._reader, self._writer):
             lane.close()
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()

@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from kubia_pet.store import at_once
-from kubia_pet.store.at_once import NotAtOnceError
 from kubia_pet.store.errors import (
     StoreError,
     ValueUnreadableError,
@@ -48,7 +47,8 @@ class Volume:
         self._directory = -1
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
         self._mounted = False
-        self._answers_at_once = False  # whether the file system can, as a look that may wait has seen
+        self._file = os.fsencode(path.absolute() / FILE)
+        self._seen: os.stat_result | None = None  # that file, where a look at once can tell more
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
         self._unconfirmed = False  # a rename or an unlink that is not fsynced: either value may survive
@@ -87,13 +87,12 @@ class Volume:
                 raise _translated(error, f"The value on {self.path} cannot be read") from error
 
     def read_at_once(self) -> bytes | None:
-        """What `read` says, without waiting for anything. Raises NotAtOnceError where that cannot be."""
-        if not (self._answers_at_once and self._publishing.acquire(blocking=False)):
-            raise NotAtOnceError
+        """The bytes on the disk now, without waiting for it; None where only `read` can tell."""
+        seen = self._seen
+        if seen is None or not self._publishing.acquire(blocking=False):
+            return None
         try:
-            if self._own is None or self._unconfirmed:
-                raise NotAtOnceError
-            return at_once.read(self.path, self._own, self._directory, FILE, self._limit)
+            return None if self._unconfirmed else at_once.read(self._file, seen)
         finally:
             self._publishing.release()
 
@@ -148,7 +147,7 @@ class Volume:
             if self._directory >= 0:
                 os.close(self._directory)
                 self._directory = -1
-                self._own = None
+                self._own = self._seen = None
 
     def _lock(self, deadline: float) -> int:
         try:
@@ -183,7 +182,6 @@ class Volume:
     def _hold(self, directory: int) -> None:
         self._directory = directory
         self._own = os.fstat(directory)
-        self._answers_at_once = False
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
@@ -235,7 +233,8 @@ class Volume:
                 taken += len(piece)
                 if taken == found.st_size:
                     break
-            self._answers_at_once = self._answers_at_once or at_once.is_possible(file)
+            small = taken == found.st_size <= min(self._limit, at_once.LARGEST)
+            self._seen = found if small and at_once.is_possible(file) else None
         finally:
             os.close(file)
         if taken == most:
