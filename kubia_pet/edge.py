@@ -1,8 +1,8 @@
 """The edge between HTTP and the program: all that requests pass on their way in and out."""
 
-import asyncio
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion10, HttpVersion11, web
@@ -40,8 +40,7 @@ class Edge:
     @web.middleware
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answers the request; every error becomes a response here and nowhere else."""
-        loop, connection = asyncio.get_running_loop(), request.protocol
-        began = loop.time()
+        connection, began = request.protocol, time.monotonic()
         self._connections.begin(connection)
         try:
             try:
@@ -58,7 +57,7 @@ class Edge:
         finally:
             self._connections.end(connection)
         count = self._counter(request, response.status)
-        count(loop.time() - began)
+        count(time.monotonic() - began)
         if isinstance(connection, Connection):
             body = request.content_length if request.body_exists else 0
             connection.handled(body, self._repeat(request, response, count))
@@ -78,13 +77,16 @@ class Edge:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "none"
         method = request.method if request.method in METHODS else "other"
+        count = self._metrics.answers(route, method, status)
+        if not log.isEnabledFor(logging.DEBUG):
+            return count
         line = f"{request.method} {request.raw_path} {status}"
 
-        def count(seconds: float) -> None:
-            self._metrics.answered(route, method, status, seconds)
+        def count_and_tell(seconds: float) -> None:
+            count(seconds)
             log.debug("%s %.1f ms", line, seconds * 1000)
 
-        return count
+        return count_and_tell
 
     def _repeat(
         self, request: web.Request, response: web.StreamResponse, count: Callable[[float], None]

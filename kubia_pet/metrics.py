@@ -1,6 +1,7 @@
 """What the program counts, for Prometheus; one registry for each application."""
 
 import time
+from collections.abc import Callable
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -54,9 +55,10 @@ class Metrics:
             "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
         ).set_function(lambda: time.monotonic() - self._discovered_at)
 
-    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Counts a request; `route` is its template."""
-        self._requests(route, method, status).observe(seconds)
+    def answers(self, route: str, method: str, status: int) -> Callable[[float], None]:
+        """Counts such a request, whose answer took so many seconds; `route` is its template."""
+        observe: Callable[[float], None] = self._requests(route, method, status).observe
+        return observe
 
     def committed(self, writers: int, seconds: float, *, ok: bool) -> None:
         """Counts a commit that `writers` requests shared."""

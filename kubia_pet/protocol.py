@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from functools import partial
 from typing import Any
 
@@ -121,7 +122,7 @@ class Connection(web.RequestHandler):
         else:
             self._connections.begin(self)
             self._doing = repeat.do(data[len(self._head) :])
-            self._doing.add_done_callback(partial(self._did, repeat, data, self._loop.time()))
+            self._doing.add_done_callback(partial(self._did, repeat, data, time.monotonic()))
 
     def _did(self, repeat: Repeat, data: bytes, began: float, doing: asyncio.Future[object]) -> None:
         self._doing = None
@@ -138,7 +139,7 @@ class Connection(web.RequestHandler):
         else:
             self.transport.write(answer)
             self._connections.end(self)
-            repeat.count(self._loop.time() - began)
+            repeat.count(time.monotonic() - began)
         held, self._held = self._held, b""
         if held:
             self.transport.resume_reading()

@@ -179,10 +179,24 @@ async def test_it_is_counted(held: Pod) -> None:
         assert await counted(client, LOOKS) == before + 50
 
 
+async def test_the_time_of_an_answer_is_counted_to_less_than_a_millisecond(held: Pod) -> None:
+    async with client_of(held.url) as client:
+        for request, route in ((ALIVE, "/healthz"), (DATA, "/data")):
+            for _ in range(20):
+                await client.ask(request)
+            labels = f'method="GET",route="{route}",status="200"'
+            milliseconds = 1000 * await metric(client, f"kubia_pet_request_seconds_sum{{{labels}}}")
+            assert abs(milliseconds - round(milliseconds)) > 1e-6
+
+
 async def counted(client: Client, what: str) -> int:
+    return int(await metric(client, what))
+
+
+async def metric(client: Client, what: str) -> float:
     metrics = (await client.ask(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")).body.decode()
-    found = re.search(rf"^{re.escape(what)} (\d+)", metrics, re.MULTILINE)
-    return int(found[1]) if found else 0
+    found = re.search(rf"^{re.escape(what)} (\S+)", metrics, re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 # --- Order, whatever comes when --------------------------------------------------------------------
