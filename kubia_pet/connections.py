@@ -22,6 +22,7 @@ class Connections:
         self._fresh: Waiting[web.RequestHandler] = Waiting(patience, web.RequestHandler.force_close)
         self._idle: Waiting[web.RequestHandler] = Waiting(patience, web.RequestHandler.force_close)
         self.busy: dict[web.RequestHandler, None] = {}
+        self._last: web.RequestHandler | None = None  # to have a request
         self._quiet = asyncio.Event()
 
     def __len__(self) -> int:
@@ -33,6 +34,7 @@ class Connections:
 
     def begin(self, connection: web.RequestHandler) -> None:
         """It has a request."""
+        self._last = connection
         self.remove(connection)
         self.busy[connection] = None
         self._quiet.clear()
@@ -42,6 +44,15 @@ class Connections:
         self.remove(connection)
         if connection.connected:
             self._idle.add(connection)
+
+    def is_alone(self, connection: web.RequestHandler) -> bool:
+        """Whether no other one has a request, or had one since the last of this one."""
+        return self._last is connection and not self.busy
+
+    def answered(self, connection: web.RequestHandler) -> None:
+        """It had a request that was answered at once."""
+        self._idle.discard(connection)
+        self._idle.add(connection)
 
     def remove(self, connection: web.RequestHandler) -> None:
         """It is gone, or as good as gone."""

@@ -103,7 +103,7 @@ class Handlers:
         if "If-None-Match" in request.headers and _matches(request.if_none_match, value):
             return web.Response(status=304, headers=headers)
         response = web.Response(body=value.data, headers=headers)
-        response[ORIGIN] = Origin(value, lambda _: self._store.read())
+        response[ORIGIN] = Origin(value, lambda _: self._store.read(), self._store.read_at_once)
         return response
 
     async def peers(self, _: web.Request) -> web.Response:

@@ -13,10 +13,14 @@ SMALL = 1 << 13  # bytes of a request, and of its answer, that each connection m
 
 @dataclass(frozen=True)
 class Origin:
-    """What a response was made of: an outcome, and how to do anew, with another body, what comes to it."""
+    """What a response was made of: an outcome, and how to do anew, with another body, what comes to it.
+
+    `at_once()` is the outcome without waiting for anything, None where only `do` can tell.
+    """
 
     outcome: object
     do: Callable[[bytes], asyncio.Future[Any]]
+    at_once: Callable[[], object] = lambda: None
 
 
 ORIGIN = web.ResponseKey("ORIGIN", Origin)
@@ -45,6 +49,11 @@ class Repeat:
     def do(self, body: bytes) -> asyncio.Future[object]:
         """The outcome of another request, with this body."""
         return self._origin.do(body)
+
+    def answer_at_once(self) -> bytes | None:
+        """The whole response, if its outcome can be told at once and is the same."""
+        outcome = self._origin.at_once()
+        return None if outcome is None else self.answer(outcome)
 
     def answer(self, outcome: object) -> bytes | None:
         """The whole response, as aiohttp sent it; None where the outcome is another one."""

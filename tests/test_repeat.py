@@ -179,6 +179,17 @@ async def test_it_is_counted(held: Pod) -> None:
         assert await counted(client, LOOKS) == before + 50
 
 
+async def test_clients_that_ask_by_turns_or_at_once_see_each_value_like_one_that_is_alone(held: Pod) -> None:
+    async with client_of(held.url) as first, client_of(held.url) as second, client_of(held.url) as writer:
+        for number in range(60):
+            await writer.ask(post(b"%02d" % number))
+            before = await counted(writer, LOOKS)
+            by_turns = [await client.ask(DATA) for client in (first, second, first, first, second)]
+            at_once = await asyncio.gather(*(client.ask(DATA) for client in (first, second)))
+            assert {answer.body for answer in (*by_turns, *at_once)} == {b"%02d" % number}
+            assert await counted(writer, LOOKS) == before + 7
+
+
 async def test_the_time_of_an_answer_is_counted_to_less_than_a_millisecond(held: Pod) -> None:
     async with client_of(held.url) as client:
         for request, route in ((ALIVE, "/healthz"), (DATA, "/data")):

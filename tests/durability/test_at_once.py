@@ -1,9 +1,11 @@
 """Looks that are answered from the kernel's memory, on real file systems: that they wait for nothing."""
 
+import http.client
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -202,6 +204,27 @@ def test_a_request_for_a_value_in_memory_is_answered_by_one_thread_that_waits_fo
     (between,) = until_answered(trace)
     assert {call.tid for call in between} == {pod.process.pid}
     assert [call.name for call in between if "kubia.txt" in call.arguments] == LOOK
+
+
+def test_a_request_that_repeats_the_one_before_is_answered_by_nothing_but_the_look(tmp_path: Path) -> None:
+    needs_strace()
+    trace = tmp_path / "trace"
+    with ext4(tmp_path / "data") as path, Pod(path) as pod:
+        post(pod, b"value")
+        with closing(http.client.HTTPConnection(urlsplit(pod.url).netloc, timeout=10)) as kept:
+            for _ in range(3):
+                ask_on(kept)
+            with Strace(trace, "-y", "-s", "200", pod=pod):
+                for _ in range(20):
+                    assert ask_on(kept) == b"value"
+    names = [[call.name for call in between] for between in until_answered(trace)]
+    assert len(names) == 20
+    assert names.count(LOOK) > 10  # about once a second one is due that has another date
+
+
+def ask_on(kept: http.client.HTTPConnection) -> bytes:
+    kept.request("GET", "/data")
+    return kept.getresponse().read()
 
 
 def until_answered(trace: Path) -> list[list[Call]]:
