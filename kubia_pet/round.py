@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import islice
 
 from kubia_pet.answer import Answer
 from kubia_pet.discovery import Peer
@@ -33,8 +34,10 @@ class Round:
         self._hear = hear
         self._asking: set[Asked] = set()
         self._ended = asyncio.get_running_loop().create_future()
-        for _ in range(AT_ONCE):
-            self._ask_next()
+        for peer in islice(self._waiting, AT_ONCE):
+            self._ask(peer)
+        if not self._asking:
+            self._ended.set_result(None)
 
     async def ended(self, deadline: float) -> None:
         """Returns when all have answered, or at `deadline` by the event loop's clock."""
@@ -47,17 +50,17 @@ class Round:
         for asked in self._asking:
             asked.cancel()
 
-    def _ask_next(self) -> None:
-        peer = next(self._waiting, None)
-        if peer is not None:
-            asked = self._fetch(peer.endpoints)
-            self._asking.add(asked)
-            asked.add_done_callback(partial(self._answered, peer))
-        elif not self._asking and not self._ended.done():
-            self._ended.set_result(None)
+    def _ask(self, peer: Peer) -> None:
+        asked = self._fetch(peer.endpoints)
+        self._asking.add(asked)
+        asked.add_done_callback(partial(self._answered, peer))
 
     def _answered(self, peer: Peer, asked: Asked) -> None:
         self._asking.remove(asked)
         if not asked.cancelled():
             self.answers[peer.name] = self._hear(peer, asked)
-        self._ask_next()
+        waiting = next(self._waiting, None)
+        if waiting is not None:
+            self._ask(waiting)
+        elif not self._asking:
+            self._ended.set_result(None)
