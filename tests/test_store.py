@@ -1,13 +1,8 @@
 """The store on real files; only fsync can be held or made to fail, as a disk would."""
 
 import asyncio
-import errno
-import fcntl
 import os
 import resource
-import stat
-import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +19,7 @@ from kubia_pet.store import (
     VolumeUnavailableError,
     VolumeUnusableError,
 )
+from tests.disk import Disk
 
 LIMIT = 100_000
 TIMEOUT = 0.5
@@ -43,49 +39,6 @@ class Observer:
 
     def holds(self, size: int) -> None:
         self.size = size
-
-
-class Disk:
-    """The fsync of this process, which a test holds or lets fail for files or for directories."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._holds: set[str] = set()
-        self._fails: set[str] = set()
-        self._changed = threading.Condition()
-        self.waiting = 0
-        name, module = ("fcntl", fcntl) if sys.platform == "darwin" else ("fsync", os)
-        self._real: Callable[..., object] = getattr(module, name)
-        monkeypatch.setattr(module, name, self._sync)
-
-    def _sync(self, file: int, *command: int) -> object:
-        kind = "directory" if stat.S_ISDIR(os.fstat(file).st_mode) else "file"
-        with self._changed:
-            self.waiting += 1
-            self._changed.wait_for(lambda: kind not in self._holds, 10)
-            self.waiting -= 1
-        if kind in self._fails:
-            raise OSError(errno.EIO, "Input/output error")
-        return self._real(file, *command)
-
-    @contextmanager
-    def holding(self, kind: str) -> Iterator[None]:
-        """For its time an fsync of that kind does not return."""
-        self._holds.add(kind)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._holds.clear()
-                self._changed.notify_all()
-
-    @contextmanager
-    def failing(self, *kinds: str) -> Iterator[None]:
-        """For its time each fsync of those kinds fails."""
-        self._fails |= {*kinds}
-        try:
-            yield
-        finally:
-            self._fails.clear()
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ class Store:
         # One lane each: they bound what a hung volume can hold, and keep commits in order. A commit or a look
         # is one job in its lane: as nine or seven calls of aiofiles, each a hop to a thread and back, it
         # takes ten times as long and more on a file system in memory (python -m bench.hops). A look at what
-        # the kernel has in memory needs no lane, and half of its time.
+        # the kernel has in memory needs no lane, and a quarter of its time.
         self._reader = Lane("store-read")
         self._writer = Lane("store-write")
         self._looks = NextRun(self._look, timeout=timeout, late=self._too_slow)
@@ -135,8 +135,9 @@ class Store:
 
     def _as_value(self, data: bytes) -> Value:
         """Bytes that were seen before keep their derived forms; those of new ones are made here."""
-        if self._last_seen is not None and self._last_seen.data == data:
-            return self._last_seen
+        last = self._last_seen  # another thread may be here too
+        if last is not None and last.data == data:
+            return last
         value = Value(data)
         _ = value.etag, value.text
         return value
@@ -160,9 +161,9 @@ class Store:
             raise self._too_slow()
 
     def _commit(self, data: bytes | None, writers: int) -> asyncio.Future[None]:
-        self._commit_began = time.monotonic()
         change = self._volume.remove if data is None else partial(self._volume.replace, data)
         committing = self._writer.submit(change)
+        self._commit_began = time.monotonic()
         committing.add_done_callback(partial(self._committed, data, writers, self._commit_began))
         return committing
 

@@ -1,18 +1,18 @@
-"""A look that never waits for the volume: the kernel answers it from memory, or not at all.
+"""A look that never waits for the volume: the kernel answers it from memory, or says that it cannot.
 
 So io_uring tries a request before it gives it to a thread: the path is looked up by openat2 with
 RESOLVE_CACHED (Linux 5.12), bytes are read by preadv2 with RWF_NOWAIT (Linux 4.14).
 """
 
 import ctypes
+import fcntl
 import os
+import sys
+from contextlib import suppress
 
 LARGEST = 1 << 16  # bytes: copying more would itself hold the event loop
-_OPENAT2 = 437  # on every architecture
+_OPENAT2 = 437  # on x86-64, arm64 and most others; where it is another call, or none, each look says no
 _RESOLVE_CACHED = 0x20
-# What other systems lack: there no look is possible. A new time of access would go through the journal.
-_NO_ATIME = getattr(os, "O_NOATIME", 0)
-_NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
 
 
 class _OpenHow(ctypes.Structure):
@@ -21,43 +21,63 @@ class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
-_TO_READ = _OpenHow(
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | _NO_ATIME, 0, _RESOLVE_CACHED
-)
+# O_PATH: neither to open nor to close such a file asks its file system for anything.
+_AS_PLACE = _OpenHow(getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC, 0, _RESOLVE_CACHED)
 # It keeps the interpreter's lock, as what ends at once need not let others run.
-_syscall = ctypes.PyDLL(None, use_errno=True).syscall
+_syscall = ctypes.PyDLL(None).syscall
 _syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_char_p, ctypes.POINTER(_OpenHow), ctypes.c_size_t)
 _syscall.restype = ctypes.c_long
 
 
-def is_possible(file: int) -> bool:
-    """Whether the file system of this open file tells what it has in memory from what it has not."""
+def prepare(file: int) -> bool:
+    """Makes an open file ready for looks at once; False where its file system, or its owner, denies them."""
+    if sys.platform != "linux":
+        return False
     try:
-        return bool(_NO_WAIT) and os.preadv(file, [bytearray(1)], 0, _NO_WAIT) >= 0
+        # A new time of access would go through the journal, and wait for it.
+        fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_NOATIME)
+        os.preadv(file, [bytearray(1)], 0, os.RWF_NOWAIT)
     except BlockingIOError:
         return True
     except OSError:
         return False
+    return True
 
 
-def read(path: bytes, seen: os.stat_result) -> bytes | None:
-    """The bytes of the file at the absolute `path`, if it is the one that was `seen`, unchanged and unmoved.
+class Seen:
+    """A file that was read, kept open for looks at once; it was `found` so before it was read."""
 
-    None where it is not, or where only a look that may wait can tell. Whoever renames a file, links it or
-    writes to it sets its time of change; that one may be as coarse as 10 ms, so the bytes are read each time.
-    """
-    file = _syscall(_OPENAT2, 0, path, _TO_READ, ctypes.sizeof(_OpenHow))
-    if file < 0:
-        return None
-    try:
-        found = os.fstat(file)
-        if (found.st_ino, found.st_ctime_ns, found.st_dev) != (seen.st_ino, seen.st_ctime_ns, seen.st_dev):
+    def __init__(self, file: int, found: os.stat_result) -> None:
+        self._file = file
+        self._identity = _identity(found)
+        self._size = found.st_size
+
+    def read(self, path: bytes) -> bytes | None:
+        """Its bytes, if it still lies at the absolute `path`, unchanged and unmoved; None where it does not.
+
+        None also where only a look that may wait can tell. Whoever renames a file, links it or writes to it
+        sets its time of change; that one may be as coarse as 10 ms, so the bytes are read each time.
+        """
+        place = _syscall(_OPENAT2, 0, path, _AS_PLACE, ctypes.sizeof(_OpenHow))
+        if place < 0:
             return None
-        data = bytearray(seen.st_size + 1)
-        if os.preadv(file, [data], 0, _NO_WAIT) != seen.st_size:  # a part of it, or it has grown since
+        try:
+            if _identity(os.fstat(place)) != self._identity:
+                return None
+            data = bytearray(self._size + 1)
+            if os.preadv(self._file, [data], 0, os.RWF_NOWAIT) != self._size:  # a part of it, or it has grown
+                return None
+        except OSError:
             return None
-    except OSError:
-        return None
-    finally:
-        os.close(file)
-    return bytes(data[:-1])
+        finally:
+            os.close(place)
+        return bytes(data[:-1])
+
+    def close(self) -> None:
+        """Lets go of the file. Where that was the last of it, its file system may have much to do."""
+        with suppress(OSError):  # nothing was written to it
+            os.close(self._file)
+
+
+def _identity(file: os.stat_result) -> tuple[int, int, int]:
+    return file.st_ino, file.st_ctime_ns, file.st_dev

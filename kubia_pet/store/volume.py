@@ -1,6 +1,6 @@
 """The system calls that keep one small file on a volume through crashes and faults.
 
-Every call here blocks; `store` runs them in threads of its own.
+Every call here but `read_at_once` blocks; `store` runs them in threads of its own.
 """
 
 import errno
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from kubia_pet.store import at_once
+from kubia_pet.store.at_once import LARGEST, Seen, prepare
 from kubia_pet.store.errors import (
     StoreError,
     ValueUnreadableError,
@@ -48,9 +48,9 @@ class Volume:
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
         self._mounted = False
         self._file = os.fsencode(path.absolute() / FILE)
-        self._seen: os.stat_result | None = None  # that file, where a look at once can tell more
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
+        self._seen: Seen | None = None  # the value's file, where looks at once can be
         self._unconfirmed = False  # a rename or an unlink that is not fsynced: either value may survive
 
     def open(self, wait: float) -> None:
@@ -88,11 +88,10 @@ class Volume:
 
     def read_at_once(self) -> bytes | None:
         """The bytes on the disk now, without waiting for it; None where only `read` can tell."""
-        seen = self._seen
-        if seen is None or not self._publishing.acquire(blocking=False):
+        if not self._publishing.acquire(blocking=False):
             return None
         try:
-            return None if self._unconfirmed else at_once.read(self._file, seen)
+            return self._seen.read(self._file) if self._seen and not self._unconfirmed else None
         finally:
             self._publishing.release()
 
@@ -123,7 +122,8 @@ class Volume:
         try:
             if not self._is_own_directory():
                 self._reopen()
-            data = self._read()
+            with self._publishing:
+                data = self._read()
             if self._unconfirmed and data is not None:
                 self.replace(data)
             self._try_writing(size)
@@ -147,7 +147,8 @@ class Volume:
             if self._directory >= 0:
                 os.close(self._directory)
                 self._directory = -1
-                self._own = self._seen = None
+                self._own = None
+            self._forget_seen()
 
     def _lock(self, deadline: float) -> int:
         try:
@@ -217,6 +218,7 @@ class Volume:
         return os.open(FILE, flags, dir_fd=self._directory)
 
     def _read(self) -> bytes | None:
+        self._forget_seen()
         try:
             file = self._open_value()
         except FileNotFoundError:
@@ -233,15 +235,22 @@ class Volume:
                 taken += len(piece)
                 if taken == found.st_size:
                     break
-            small = taken == found.st_size <= min(self._limit, at_once.LARGEST)
-            self._seen = found if small and at_once.is_possible(file) else None
+            # With another name the file could be in another directory at our path, and nobody would notice.
+            if taken == found.st_size <= min(self._limit, LARGEST) and found.st_nlink == 1 and prepare(file):
+                self._seen = Seen(file, found)
         finally:
-            os.close(file)
+            if self._seen is None:
+                os.close(file)
         if taken == most:
             raise ValueUnreadableError(
                 f"{self.path / FILE} is over the limit of {self._limit} bytes: remove it, or POST a new one."
             )
         return b"".join(pieces)
+
+    def _forget_seen(self) -> None:
+        seen, self._seen = self._seen, None
+        if seen is not None:
+            seen.close()
 
     def _write_temporary(self, data: bytes) -> None:
         _unlink(TEMPORARY, self._directory)
@@ -264,6 +273,7 @@ class Volume:
                 raise _translated(
                     error, f"The value on {self.path} was not changed, the old one stands"
                 ) from error
+            self._forget_seen()
             try:
                 _sync(self._directory)
             except OSError as error:
