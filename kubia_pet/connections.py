@@ -49,11 +49,6 @@ class Connections:
         """Whether no other one has a request, or had one since the last of this one."""
         return self._last is connection and not self.busy
 
-    def answered(self, connection: web.RequestHandler) -> None:
-        """It had a request that was answered at once."""
-        self._idle.discard(connection)
-        self._idle.add(connection)
-
     def remove(self, connection: web.RequestHandler) -> None:
         """It is gone, or as good as gone."""
         self._fresh.discard(connection)

@@ -119,45 +119,48 @@ class Connection(web.RequestHandler):
             or not repeat.may_hold()
         ):
             self._read(data)
-        elif not self._answer_at_once(repeat):
-            self._connections.begin(self)
-            self._doing = repeat.do(data[len(self._head) :])
-            self._doing.add_done_callback(partial(self._did, repeat, data, time.monotonic()))
+        else:
+            self._do_again(repeat, data)
 
-    def _answer_at_once(self, repeat: Repeat) -> bool:
-        """Answers before anything else happens, if that can be.
+    def _do_again(self, repeat: Repeat, data: bytes) -> None:
+        """Finds the outcome at once if that can be, and answers before anything else happens.
 
         Only while this client is alone: many who ask at the same time share more, and cost less.
         """
         began = time.monotonic()
-        answer = repeat.answer_at_once() if self._connections.is_alone(self) else None
-        if answer is None or self.transport is None:
-            return False
-        self.transport.write(answer)
-        self._connections.answered(self)
-        repeat.count(time.monotonic() - began)
-        return True
+        outcome = repeat.at_once() if self._connections.is_alone(self) else None
+        if outcome is None:
+            self._connections.begin(self)
+            self._doing = repeat.do(data[len(self._head) :])
+            self._doing.add_done_callback(partial(self._did, repeat, data, began))
+        else:
+            self._tell(repeat, data, began, outcome)
 
     def _did(self, repeat: Repeat, data: bytes, began: float, doing: asyncio.Future[object]) -> None:
         self._doing = None
         if doing.cancelled():  # the client is gone, or the program is ending
             self.abort()
             return
-        failure = doing.exception()
-        answer = repeat.answer(doing.result()) if failure is None else None
         if self.transport is None:
             return
-        if answer is None:
-            self._failure = failure
+        self._failure = doing.exception()
+        if self._failure is not None:
             self._read(data)
         else:
-            self.transport.write(answer)
-            self._connections.end(self)
-            repeat.count(time.monotonic() - began)
+            self._tell(repeat, data, began, doing.result())
         held, self._held = self._held, b""
         if held:
             self.transport.resume_reading()
             self.data_received(held)
+
+    def _tell(self, repeat: Repeat, data: bytes, began: float, outcome: object) -> None:
+        answer = repeat.answer(outcome)
+        if answer is None:  # another one is due
+            self._read(data)
+        elif self.transport is not None:
+            self.transport.write(answer)
+            self._connections.end(self)
+            repeat.count(time.monotonic() - began)
 
     def _read(self, data: bytes) -> None:
         if data:  # without any aiohttp calls itself, to parse what it had held back

@@ -50,10 +50,9 @@ class Repeat:
         """The outcome of another request, with this body."""
         return self._origin.do(body)
 
-    def answer_at_once(self) -> bytes | None:
-        """The whole response, if its outcome can be told at once and is the same."""
-        outcome = self._origin.at_once()
-        return None if outcome is None else self.answer(outcome)
+    def at_once(self) -> object:
+        """The outcome of another request, without waiting for anything; None where only `do` can tell."""
+        return self._origin.at_once()
 
     def answer(self, outcome: object) -> bytes | None:
         """The whole response, as aiohttp sent it; None where the outcome is another one."""
