@@ -1,7 +1,8 @@
 """A look that never waits for the volume: the kernel answers it from memory, or says that it cannot.
 
 So io_uring tries a request before it gives it to a thread: the path is looked up by openat2 with
-RESOLVE_CACHED (Linux 5.12), bytes are read by preadv2 with RWF_NOWAIT (Linux 4.14).
+RESOLVE_CACHED (Linux 5.12), bytes are read by preadv2 with RWF_NOWAIT (Linux 4.14). Bytes that are not in
+memory the kernel begins to fetch as it refuses; that could wait only where the queue of the disk is full.
 """
 
 import ctypes
