@@ -149,7 +149,10 @@ async def test_nothing_of_it_holds_the_event_loop(tmp_path: Path) -> None:
 async def test_it_leaves_no_file_open(tmp_path: Path) -> None:
     before = open_files()
     async with store_on(tmp_path) as store:
-        await store.write(b"value")
+        for number in range(10):
+            await store.write(b"%d" % number)
+            for _ in range(2):
+                assert await data_in(store) == b"%d" % number
         assert open_files() > before
     await until("its files to be closed", lambda: open_files() == before)
 
