@@ -56,7 +56,7 @@ class Metrics:
         ).set_function(lambda: time.monotonic() - self._discovered_at)
 
     def answers(self, route: str, method: str, status: int) -> Callable[[float], None]:
-        """Counts such a request, whose answer took so many seconds; `route` is its template."""
+        """What counts such a request, told how many seconds its answer took; `route` is its template."""
         observe: Callable[[float], None] = self._requests(route, method, status).observe
         return observe
 

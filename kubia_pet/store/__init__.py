@@ -100,11 +100,9 @@ class Store:
 
     def read_at_once(self) -> Value | None:
         """The value, where the kernel has it in memory; None where only `read` can tell."""
-        data = self._volume.read_at_once()
-        if data is None:
-            return None
-        value = self._as_value(data)
-        self._saw(value)
+        value = self._as_value(self._volume.read_at_once())
+        if value is not None:
+            self._saw(value)
         return value
 
     def write(self, data: bytes) -> asyncio.Future[None]:
@@ -130,11 +128,12 @@ class Store:
         return looking
 
     def _see(self) -> Value | None:
-        data = self._volume.read()
-        return None if data is None else self._as_value(data)
+        return self._as_value(self._volume.read())
 
-    def _as_value(self, data: bytes) -> Value:
+    def _as_value(self, data: bytes | None) -> Value | None:
         """Bytes that were seen before keep their derived forms; those of new ones are made here."""
+        if data is None:
+            return None
         last = self._last_seen  # another thread may be here too
         if last is not None and last.data == data:
             return last
