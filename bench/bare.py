@@ -36,17 +36,13 @@ class Constant(asyncio.Protocol):
         self._transport.write(ANSWER * data.count(b"\r\n\r\n"))
 
 
-class Committing(asyncio.Protocol):
+class Committing(Constant):
     """Answers each request when its body is committed in `directory`; holds the loop meanwhile."""
 
     def __init__(self, directory: int) -> None:
         self._directory = directory
         self._pieces: list[bytes] = []
         self._missing = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as documented
-        """Keeps the transport."""
-        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """A head with its Content-Length and what follows, or more of the body."""
