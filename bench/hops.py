@@ -21,7 +21,7 @@ import click
 from aiofiles.os import wrap
 
 from bench import loop
-from kubia_pet.store.lane import Lane
+from kubia_pet.aio.worker import Lane
 from kubia_pet.store.volume import FILE, TEMPORARY, Volume
 
 ROUNDS = 1000

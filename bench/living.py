@@ -24,7 +24,7 @@ def start(bench: Bench) -> Iterator[Figure]:
         with bench.processes() as processes:
             ready["ours"].append(_started(processes.pod))
             ready["bare"].append(_started(processes.bare))
-        imports["ours"].append(_imports("kubia_pet.cli, kubia_pet.server"))
+        imports["ours"].append(_imports("kubia_pet.cli, kubia_pet.web.server"))
         imports["bare"].append(_imports("bench.bare"))
     yield Figure("start → ready", "s", "≤ 0.5 s", ready["ours"], {"bare": ready["bare"]})
     yield Figure("imports", "ms", "", imports["ours"], {"bare": imports["bare"]})

@@ -11,7 +11,7 @@ import sys
 
 import dns.message
 
-from kubia_pet.discovery.nameserver import NameServer, Zone
+from kubia_pet.local.dns_server import NameServer, Zone
 
 SERVICE = "kubia.default.svc.cluster.local"
 TTL = 30  # seconds, as kubeadm sets it; a pod asks again sooner

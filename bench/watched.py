@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import kubia_pet.server
+import kubia_pet.web.server
 from kubia_pet.cli import main
 
 TICK = 0.001
@@ -55,5 +55,5 @@ def _watched(serve: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[N
 
 if __name__ == "__main__":
     # The command itself, so that the loop is set up as it is for users.
-    kubia_pet.server.serve = _watched(kubia_pet.server.serve)  # type: ignore[assignment] # a wrapper of it
+    kubia_pet.web.server.serve = _watched(kubia_pet.web.server.serve)  # type: ignore[assignment] # a wrapper of it
     main()

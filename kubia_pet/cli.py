@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from kubia_pet import __version__
-from kubia_pet.settings import ENV_PREFIX, Settings, settings_options
+from kubia_pet.config import ENV_PREFIX, Settings, settings_options
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -25,7 +25,7 @@ def serve(**given: Any) -> None:
     """Serve one pod's value and show its peers'."""
     from kubia_pet import logs
     from kubia_pet.discovery import service_of
-    from kubia_pet.server import serve as serve_pod
+    from kubia_pet.web.server import serve as serve_pod
     from kubia_pet.store import VolumeUnusableError
 
     settings = Settings(**given)
@@ -82,7 +82,7 @@ def local(**given: Any) -> None:
 )
 def health(host: str, port: int) -> None:
     """Ask the pod on this machine, or in this container, whether it lives."""
-    from kubia_pet.health import ask
+    from kubia_pet.client import ask
 
     alive, sentence = ask(host, port, timeout=2)
     click.echo(sentence)

@@ -6,8 +6,8 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kubia_pet.answer import Answer
-from kubia_pet.cluster import Cluster
+from kubia_pet.peers.result import Answer
+from kubia_pet.peers.gather import Cluster
 from kubia_pet.discovery import Discovery, Lookup
 from tests.dns_server import SERVICE, NameServer, Zone
 

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from kubia_pet import __version__
-from kubia_pet.discovery.nameserver import NameServer, Zone
+from kubia_pet.local.dns_server import NameServer, Zone
 from tests.pods import Pod
 
 SERVICE = "kubia.default.svc.cluster.local"

@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from kubia_pet.large_answers import PATIENCE, ROOM
-from kubia_pet.server import RESERVE, listen
-from kubia_pet.settings import Settings
+from kubia_pet.web.delivery import PATIENCE, ROOM
+from kubia_pet.web.server import RESERVE, listen
+from kubia_pet.config import Settings
 from tests.hostile.clients.raw_http import (
     address_of,
     body_of,

@@ -14,7 +14,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from kubia_pet import __version__
-from kubia_pet.settings import Settings
+from kubia_pet.config import Settings
 from tests.test_manifests import POD
 
 ROOT = Path(__file__).parents[1]

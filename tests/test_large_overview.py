@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from kubia_pet.overview import SHOWN
+from kubia_pet.web.render import SHOWN
 from tests.bad_peers import answers, peer
 from tests.dns_server import SERVICE, NameServer, Zone
 from tests.pods import Pod

@@ -15,14 +15,14 @@ import pytest
 import yaml
 
 from kubia_pet import uploads
-from kubia_pet.fetch import MOST_IDLE
-from kubia_pet.large_answers import ROOM
-from kubia_pet.overview import SHOWN
-from kubia_pet.question import PORTION
-from kubia_pet.repeat import SMALL
-from kubia_pet.round import AT_ONCE as ASKED
-from kubia_pet.server import RESERVE, UNREAD
-from kubia_pet.settings import ENV_PREFIX, Settings
+from kubia_pet.peers.pool import MOST_IDLE
+from kubia_pet.web.delivery import ROOM
+from kubia_pet.web.render import SHOWN
+from kubia_pet.peers.connection import PORTION
+from kubia_pet.web.replay import SMALL
+from kubia_pet.peers.fanout import AT_ONCE as ASKED
+from kubia_pet.web.server import RESERVE, UNREAD
+from kubia_pet.config import ENV_PREFIX, Settings
 
 MANIFESTS = Path(__file__).parents[1] / "k8s"
 SETTINGS = Settings()

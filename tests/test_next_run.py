@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubia_pet.next_run import NextRun
+from kubia_pet.aio.coalescer import NextRun
 
 
 class Runs:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.app import build
-from kubia_pet.settings import Settings
+from kubia_pet.web.app import build
+from kubia_pet.config import Settings
 from tests.pods import Pod
 
 DOCUMENT = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text())

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kubia_pet.answer import Answer
-from kubia_pet.cluster import Gathered
+from kubia_pet.peers.result import Answer
+from kubia_pet.peers.gather import Gathered
 from kubia_pet.discovery import Discovered, Finding, Peer
-from kubia_pet.overview import Overview, in_one_line
-from kubia_pet.value import Value
+from kubia_pet.web.render import Overview, in_one_line
+from kubia_pet.model.value import Value
 
 SERVICE = "kubia.default.svc.cluster.local"
 REFUSED = Finding("refused", "10.0.0.1 port 8080 refuses connections")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.app import build
+from kubia_pet.web.app import build
 from kubia_pet.metrics import Metrics
-from kubia_pet.settings import ENV_PREFIX, Settings, default_shown
+from kubia_pet.config import ENV_PREFIX, Settings, default_shown
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

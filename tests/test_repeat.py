@@ -15,9 +15,9 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubia_pet.app import CONNECTIONS, build
-from kubia_pet.protocol import Gate
-from kubia_pet.settings import Settings
+from kubia_pet.web.app import CONNECTIONS, build
+from kubia_pet.web.protocol import Gate
+from kubia_pet.config import Settings
 from tests.hostile.clients.raw_http import address_of, deaf_client
 from tests.hostile.clients.vitals import memory, reads_proc
 from tests.pods import Pod, until

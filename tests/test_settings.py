@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.settings import ENV_PREFIX, Address, Duration, Settings, Size
+from kubia_pet.config import ENV_PREFIX, Address, Duration, Settings, Size
 from tests.pods import Pod
 
 # What Kubernetes injects for Services of these names (docs: "Discovering services", environment variables).
@@ -96,7 +96,7 @@ def test_a_service_set_to_nothing_by_its_variable_means_no_peers(tmp_path: Path)
 
 SHOW_SERVICE = """
 import click
-from kubia_pet.settings import settings_options
+from kubia_pet.config import settings_options
 @click.command()
 @settings_options
 def show(**given):

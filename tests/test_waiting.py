@@ -2,7 +2,7 @@
 
 import asyncio
 
-from kubia_pet.waiting import Waiting
+from kubia_pet.aio.expiry import Waiting
 
 
 async def test_whoever_waits_for_too_long_is_given_up_in_turn_and_nobody_else() -> None:

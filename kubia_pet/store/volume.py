@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from kubia_pet.store.at_once import LARGEST, Seen, prepare
+from kubia_pet.store.nowait import LARGEST, Seen, prepare
 from kubia_pet.store.errors import (
     StoreError,
     ValueUnreadableError,

@@ -12,7 +12,7 @@ import pytest
 from docker.models.images import Image
 
 from kubia_pet import __version__
-from kubia_pet.settings import Settings
+from kubia_pet.config import Settings
 from tests.container.engine import HARDENED, ROOT, Engine, Pet, answer, log_of
 from tests.pods import until
 

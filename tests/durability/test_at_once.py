@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kubia_pet.store.at_once import LARGEST, Seen, prepare
+from kubia_pet.store.nowait import LARGEST, Seen, prepare
 from kubia_pet.store.errors import StoreError
 from kubia_pet.store.volume import Volume
 from tests.disk import Disk

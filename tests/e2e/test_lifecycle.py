@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kubia_pet.settings import Settings
+from kubia_pet.config import Settings
 from tests.e2e.helper_pod import HelperPod, result
 from tests.e2e.kubectl import Namespace, eventually
 

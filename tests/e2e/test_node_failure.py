@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from kubia_pet.settings import Settings
+from kubia_pet.config import Settings
 from tests.e2e import nodes
 from tests.e2e.conftest import missing
 from tests.e2e.kubectl import Namespace, eventually, kubectl

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.discovery.nameserver import NameServer, Zone
+from kubia_pet.local.dns_server import NameServer, Zone
 from tests.hostile.clients.mix import Mix
 from tests.hostile.clients.raw_http import address_of
 from tests.hostile.clients.torture import times

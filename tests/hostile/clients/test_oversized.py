@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.uploads import AT_ONCE as UPLOADS
+from kubia_pet.web.body import AT_ONCE as UPLOADS
 from tests.hostile.clients.raw_http import body_of, exchange, request, statuses
 from tests.hostile.clients.vitals import forget_peak, memory, peak_memory, reads_proc
 from tests.pods import Pod

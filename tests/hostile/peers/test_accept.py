@@ -5,7 +5,7 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kubia_pet.problem import JSON, PROBLEM, TEXT, preferred
+from kubia_pet.web.problem import JSON, PROBLEM, TEXT, preferred
 
 
 def chosen(accept: str, *offered: str) -> str:

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubia_pet.discovery import Discovered, Discovery, Lookup
-from kubia_pet.discovery.lookup import LookupFailedError
-from kubia_pet.discovery.peers import peers_in
+from kubia_pet.discovery.resolver import LookupFailedError
+from kubia_pet.discovery.records import peers_in
 from tests.dns_server import SERVICE, NameServer, Reply, Script, Zone, rcode, silence
 from tests.hostile.peers.crowd import crowd
 from tests.hostile.peers.loop_watch import BOUND, shortest_hold

@@ -11,8 +11,8 @@ import dns.rcode
 import pytest
 from aiohttp import web
 
-from kubia_pet.app import build
-from kubia_pet.settings import Settings
+from kubia_pet.web.app import build
+from kubia_pet.config import Settings
 from tests.bad_peers import answers, original, peer
 from tests.dns_server import SERVICE, NameServer, Zone, rcode
 from tests.hostile.peers.crowd import crowd

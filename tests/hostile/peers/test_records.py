@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubia_pet.discovery.peers import MOST_PEERS, Record, peers_in
+from kubia_pet.discovery.records import MOST_PEERS, Record, peers_in
 
 SERVICE = "kubia.default.svc.cluster.local"
 HOSTS = st.from_regex(r"(kubia|odd|\\010x|10-0-0-1)(-[0-9]{1,12})?", fullmatch=True)

@@ -12,11 +12,11 @@ from collections.abc import Coroutine
 from aiohttp import web
 
 from kubia_pet import __version__
-from kubia_pet.app import CONNECTIONS, HANDLERS, build
-from kubia_pet.connections import NEWCOMERS, Connections
-from kubia_pet.fetch import MOST_IDLE
-from kubia_pet.protocol import Gate
-from kubia_pet.settings import Settings
+from kubia_pet.web.app import CONNECTIONS, HANDLERS, build
+from kubia_pet.web.connections import NEWCOMERS, Connections
+from kubia_pet.peers.pool import MOST_IDLE
+from kubia_pet.web.protocol import Gate
+from kubia_pet.config import Settings
 
 log = logging.getLogger(__name__)
 RESERVE = 64  # connections over the cap, for probes and peers

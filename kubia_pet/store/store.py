@@ -10,7 +10,7 @@ from typing import Protocol, Self, TypeVar
 
 from aiofiles.os import wrap
 
-from kubia_pet.next_run import NextRun
+from kubia_pet.aio.coalescer import NextRun
 from kubia_pet.store.errors import (
     StoreError,
     ValueUnreadableError,
@@ -18,9 +18,9 @@ from kubia_pet.store.errors import (
     VolumeUnavailableError,
     VolumeUnusableError,
 )
-from kubia_pet.store.lane import Lane
+from kubia_pet.aio.worker import Lane
 from kubia_pet.store.volume import Volume
-from kubia_pet.value import Value
+from kubia_pet.model.value import Value
 
 __all__ = [
     "Store",

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kubia_pet.discovery import Finding, Peer
-from kubia_pet.question import Fetched, FetchError
-from kubia_pet.value import NO_VALUE, Value
+from kubia_pet.peers.connection import Fetched, FetchError
+from kubia_pet.model.value import NO_VALUE, Value
 
 DATA_TYPES = {b"text/plain", b"application/octet-stream"}
 

@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from kubia_pet.connections import Connections
-from kubia_pet.problem import ProblemError
-from kubia_pet.repeat import SMALL, Repeat
+from kubia_pet.web.connections import Connections
+from kubia_pet.web.problem import ProblemError
+from kubia_pet.web.replay import SMALL, Repeat
 
 NOT_HTTP = "This is no request as HTTP/1.1 has it."
 _BLANK = b"\r\n\r\n"  # ends a head

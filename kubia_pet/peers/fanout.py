@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 
-from kubia_pet.answer import Answer
+from kubia_pet.peers.result import Answer
 from kubia_pet.discovery import Peer
-from kubia_pet.fetch import Endpoint
-from kubia_pet.question import Fetched
+from kubia_pet.peers.pool import Endpoint
+from kubia_pet.peers.connection import Fetched
 
 AT_ONCE = 32  # peers asked at the same time: all may come to the event loop's attention at once
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, Self
 
-from kubia_pet.answer import Answer, Budget, judge, value_in
+from kubia_pet.peers.result import Answer, Budget, judge, value_in
 from kubia_pet.discovery import Discovered, Discovery, Finding, Peer
-from kubia_pet.fetch import Fetcher
-from kubia_pet.question import Fetched, FetchError, no_answer_within
-from kubia_pet.round import Round
-from kubia_pet.value import Value
+from kubia_pet.peers.pool import Fetcher
+from kubia_pet.peers.connection import Fetched, FetchError, no_answer_within
+from kubia_pet.peers.fanout import Round
+from kubia_pet.model.value import Value
 
 log = logging.getLogger(__name__)
 SAID = 10  # peers that begin to fail in one gathering and are logged one by one

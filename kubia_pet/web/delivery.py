@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from kubia_pet.problem import RETRY, ProblemError
+from kubia_pet.web.problem import RETRY, ProblemError
 
 ROOM = 64 * 2**20  # bytes that clients may be taking at the same time
 PATIENCE = 1.0  # seconds for which a client may take its answer, while others want the room

@@ -9,15 +9,15 @@ from importlib import resources
 from aiohttp import ETag, web
 
 from kubia_pet import __version__
-from kubia_pet.cluster import Cluster
+from kubia_pet.peers.gather import Cluster
 from kubia_pet.metrics import Metrics
-from kubia_pet.next_run import NextRun
-from kubia_pet.overview import Overview
-from kubia_pet.problem import JSON, TEXT, ProblemError, preferred
-from kubia_pet.repeat import ORIGIN, Origin
+from kubia_pet.aio.coalescer import NextRun
+from kubia_pet.web.render import Overview
+from kubia_pet.web.problem import JSON, TEXT, ProblemError, preferred
+from kubia_pet.web.replay import ORIGIN, Origin
 from kubia_pet.store import Store
-from kubia_pet.uploads import Uploads, expect_nothing
-from kubia_pet.value import NO_VALUE, Value
+from kubia_pet.web.body import Uploads, expect_nothing
+from kubia_pet.model.value import NO_VALUE, Value
 
 LARGE = 1 << 16  # bytes; rendering more is done in a thread, so that it does not hold the event loop
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from kubia_pet import __version__
-from kubia_pet.question import ConnectError, Connection, Fetched, FetchError, Judge, no_answer_within
-from kubia_pet.waiting import Waiting
+from kubia_pet.peers.connection import ConnectError, Connection, Fetched, FetchError, Judge, no_answer_within
+from kubia_pet.aio.expiry import Waiting
 
 IDLE = 4.0  # seconds that an unused connection is kept: less than any server's, the original's 5 s included
 MOST_IDLE = 512  # connections kept in all

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from kubia_pet.waiting import Waiting
+from kubia_pet.aio.expiry import Waiting
 
 A = TypeVar("A")
 R = TypeVar("R")

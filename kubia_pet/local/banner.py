@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kubia_pet import __version__
-from kubia_pet.local.pod import LocalPod
+from kubia_pet.local.supervisor import LocalPod
 
 
 def screen(pods: Sequence[LocalPod], port: int, nameserver: tuple[str, int], service: str) -> str:

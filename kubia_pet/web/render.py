@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kubia_pet.answer import Answer
-from kubia_pet.cluster import Gathered
+from kubia_pet.peers.result import Answer
+from kubia_pet.peers.gather import Gathered
 from kubia_pet.discovery import Discovered, Finding
-from kubia_pet.value import NO_VALUE, Value, utf8
+from kubia_pet.model.value import NO_VALUE, Value, utf8
 
 # What could end or rewrite a line: control characters, line and paragraph separators, invisible and
 # bidirectional formatting (Unicode's Cc, Zl, Zp and Cf but for the joiners that words and emoji need, and

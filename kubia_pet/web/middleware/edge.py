@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
-from kubia_pet.connections import Connections
-from kubia_pet.handlers import LARGE, Handlers
-from kubia_pet.large_answers import LargeAnswers
+from kubia_pet.web.connections import Connections
+from kubia_pet.web.handlers.handlers import LARGE, Handlers
+from kubia_pet.web.delivery import LargeAnswers
 from kubia_pet.metrics import Metrics
-from kubia_pet.problem import RETRY, ProblemError
-from kubia_pet.protocol import NOT_HTTP, Connection
-from kubia_pet.repeat import ORIGIN, SMALL, Repeat
+from kubia_pet.web.problem import RETRY, ProblemError
+from kubia_pet.web.protocol import NOT_HTTP, Connection
+from kubia_pet.web.replay import ORIGIN, SMALL, Repeat
 from kubia_pet.store import StoreError, VolumeFullError
 
 log = logging.getLogger(__name__)

@@ -6,15 +6,15 @@ from typing import Any
 
 from aiohttp import web
 
-from kubia_pet.cluster import Cluster
-from kubia_pet.connections import Connections
+from kubia_pet.peers.gather import Cluster
+from kubia_pet.web.connections import Connections
 from kubia_pet.discovery import Discovery, Lookup
-from kubia_pet.edge import Edge
-from kubia_pet.handlers import Handlers
+from kubia_pet.web.middleware.edge import Edge
+from kubia_pet.web.handlers.handlers import Handlers
 from kubia_pet.metrics import Metrics
-from kubia_pet.settings import Settings
+from kubia_pet.config import Settings
 from kubia_pet.store import Store
-from kubia_pet.uploads import Uploads
+from kubia_pet.web.body import Uploads
 
 HANDLERS = web.AppKey("HANDLERS", Handlers)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)

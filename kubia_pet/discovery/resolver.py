@@ -14,7 +14,7 @@ import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.IN.SRV import SRV
 
-from kubia_pet.discovery.peers import MOST_PEERS, Record
+from kubia_pet.discovery.records import MOST_PEERS, Record
 
 _ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 _AT_ONCE = 16  # address look-ups, where an answer has no additional section

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import HttpVersion11, web
 
-from kubia_pet.problem import ProblemError
+from kubia_pet.web.problem import ProblemError
 
 AT_ONCE = 32  # bodies of the largest size that may be in memory at the same time, in bytes
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from kubia_pet.discovery.lookup import Lookup, LookupFailedError, no_answer_within, service_of
-from kubia_pet.discovery.peers import Finding, Peer, peers_in
-from kubia_pet.next_run import NextRun
+from kubia_pet.discovery.resolver import Lookup, LookupFailedError, no_answer_within, service_of
+from kubia_pet.discovery.records import Finding, Peer, peers_in
+from kubia_pet.aio.coalescer import NextRun
 
 __all__ = ["Discovered", "Discovery", "DiscoveryObserver", "Finding", "Lookup", "Peer", "service_of"]
 

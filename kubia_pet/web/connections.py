@@ -5,7 +5,7 @@ from itertools import chain
 
 from aiohttp import web
 
-from kubia_pet.waiting import Waiting
+from kubia_pet.aio.expiry import Waiting
 
 NEWCOMERS = 32  # also how many are accepted in a row: none makes room before its request can be read
 

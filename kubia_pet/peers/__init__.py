@@ -1,0 +1,1 @@
+"""Peers: asked over kept connections, all at once."""

@@ -1,0 +1,1 @@
+"""Middleware: admission, error mapping, instrumentation."""
