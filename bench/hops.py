@@ -21,7 +21,7 @@ import click
 from aiofiles.os import wrap
 
 from bench import loop
-from kubia_pet.aio.worker import Lane
+from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.store.volume import FILE, TEMPORARY, Volume
 
 ROUNDS = 1000
@@ -29,9 +29,9 @@ VALUE = b"Hey there! This greeting was submitted to kubia-0."
 
 
 class OneJob:
-    """As the store does it where `executor` is a Lane, but by aiofiles' wrap."""
+    """As the store does it where `executor` is a WorkerThread, but by aiofiles' wrap."""
 
-    def __init__(self, volume: Volume, executor: Lane | ThreadPoolExecutor) -> None:
+    def __init__(self, volume: Volume, executor: WorkerThread | ThreadPoolExecutor) -> None:
         self._commit = wrap(lambda: volume.replace(VALUE))
         self._look = wrap(volume.read)
         self._executor = executor
@@ -100,7 +100,7 @@ async def _compare(what: str, ways: Mapping[str, Callable[[], Awaitable[None]]])
 
 async def compare(path: Path) -> None:
     """Measures all by turns, five times, and shows the medians."""
-    volume, lane, many = Volume(path, 1 << 20), Lane("bench"), ManyHops(path)
+    volume, lane, many = Volume(path, 1 << 20), WorkerThread("bench"), ManyHops(path)
     volume.open(0)
     volume.replace(VALUE)
     volume.read()  # it then knows whether it can at once

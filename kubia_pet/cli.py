@@ -25,8 +25,8 @@ def serve(**given: Any) -> None:
     """Serve one pod's value and show its peers'."""
     from kubia_pet import logs
     from kubia_pet.discovery import service_of
-    from kubia_pet.web.server import serve as serve_pod
     from kubia_pet.store import VolumeUnusableError
+    from kubia_pet.web.server import serve as serve_pod
 
     settings = Settings(**given)
     logs.configure(settings.log_format, settings.log_level)

@@ -17,7 +17,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        # Those with labels are kept by them: finding one takes longer than counting with it.
+        # Those with labels are kept by them: diagnostic one takes longer than counting with it.
         labels = ("route", "method", "status")
         self._requests = cache(
             Histogram(

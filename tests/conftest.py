@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 
 @pytest.fixture

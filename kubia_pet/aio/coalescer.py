@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from kubia_pet.aio.expiry import Waiting
+from kubia_pet.aio.expiry import ExpiryQueue
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 
-class NextRun(Generic[A, R]):
+class Coalescer(Generic[A, R]):
     """Runs `run` for many callers: those who arrive while a run is under way share the next one.
 
     At most one run is under way and at most one waits, whatever the number of callers. As nobody
@@ -31,12 +31,12 @@ class NextRun(Generic[A, R]):
     ) -> None:
         self._run = run
         self._late = late
-        self._deadlines = Waiting(timeout, self._give_up) if timeout else None
+        self._deadlines = ExpiryQueue(timeout, self._give_up) if timeout else None
         self._waiting: list[asyncio.Future[R]] = []
         self._newest: A  # of those who wait
         self._under_way: asyncio.Future[R] | asyncio.Handle | None = None  # a run, or the begin of one
 
-    def join(self, argument: A) -> asyncio.Future[R]:
+    def submit(self, argument: A) -> asyncio.Future[R]:
         """The result of the next run, or its error. Cancelling it does not cancel the run."""
         loop = asyncio.get_running_loop()
         caller: asyncio.Future[R] = loop.create_future()

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T", bound=Hashable)
 
 
-class Waiting(Generic[T]):
+class ExpiryQueue(Generic[T]):
     """All that wait, whoever has waited for longest first. Each may wait for `seconds`.
 
     One that has waited for as long is removed, and `give_up` is called with it. Whoever comes or goes in time

@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Lane:
+class WorkerThread:
     """Runs jobs one after the other in one thread, which a process's end does not wait for.
 
     Make it where the event loop runs. It stands where aiofiles and asyncio take an executor. A job there and

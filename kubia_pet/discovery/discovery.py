@@ -1,4 +1,4 @@
-"""Who the peers are, from the DNS of the headless service. The only package that imports dns."""
+"""Who the peers are, from the DNS of the headless service."""
 
 import asyncio
 import logging
@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from kubia_pet.discovery.resolver import Lookup, LookupFailedError, no_answer_within, service_of
-from kubia_pet.discovery.records import Finding, Peer, peers_in
-from kubia_pet.aio.coalescer import NextRun
-
-__all__ = ["Discovered", "Discovery", "DiscoveryObserver", "Finding", "Lookup", "Peer", "service_of"]
+from kubia_pet.aio.coalescer import Coalescer
+from kubia_pet.discovery.records import peers_in
+from kubia_pet.discovery.resolver import ResolutionFailedError, Resolver, no_answer_within
+from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.peer import Peer
 
 log = logging.getLogger(__name__)
 KEPT_FOR = 60.0  # seconds that the last good answer is used while DNS fails
@@ -34,21 +34,21 @@ class Discovered:
 
     service: str
     peers: tuple[Peer, ...]
-    findings: tuple[Finding, ...]
+    diagnostics: tuple[Diagnostic, ...]
     taken_at: float | None
-    failure: Finding | None = None  # why the peers are those of an older answer
+    failure: Diagnostic | None = None  # why the peers are those of an older answer
 
     def age(self) -> float | None:
         """Seconds since the name server gave this answer."""
         return None if self.taken_at is None else time.monotonic() - self.taken_at
 
     def state(self) -> dict[str, object]:
-        """How discovery fares, as members of a JSON object: age in seconds, error, findings."""
+        """How discovery fares, as members of a JSON object: age in seconds, error, diagnostics."""
         age = self.age()
         return {
             "age": None if age is None else round(age, 3),
             "error": self.failure and vars(self.failure),
-            "findings": [vars(finding) for finding in self.findings],
+            "findings": [vars(diagnostic) for diagnostic in self.diagnostics],
         }
 
 
@@ -62,7 +62,7 @@ class Discovery:
     """
 
     def __init__(
-        self, lookup: Lookup, *, pod: str, port: int, max_age: float, observer: DiscoveryObserver
+        self, lookup: Resolver, *, pod: str, port: int, max_age: float, observer: DiscoveryObserver
     ) -> None:
         self._lookup = lookup
         self._pod = pod
@@ -70,7 +70,7 @@ class Discovery:
         self._max_age = max_age
         self._observer = observer
         self._thread = ThreadPoolExecutor(1, "discovery")
-        self._lookups = NextRun(self._look_up)
+        self._lookups = Coalescer(self._look_up)
         self._last: Discovered | None = None
         self._renewed_at = self._good_until = 0.0
         self._said: set[str] = set()
@@ -79,10 +79,10 @@ class Discovery:
         """The peers, in the order of their ordinals. Never raises: a failure is part of the answer."""
         now = time.monotonic()
         if self._last is None or now >= self._good_until:
-            return await self._lookups.join(None)
+            return await self._lookups.submit(None)
         if now >= self._renewed_at:
             self._renewed_at = self._good_until
-            self._lookups.join(None)
+            self._lookups.submit(None)
         return self._last
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class Discovery:
             # The look-up keeps to its deadline but where it is flooded: this one holds whatever comes.
             async with asyncio.timeout(self._lookup.timeout):
                 discovered, ttl = await loop.run_in_executor(self._thread, self._answer, began)
-        except LookupFailedError as error:
+        except ResolutionFailedError as error:
             discovered, ttl = self._without_answer(str(error), began), self._max_age
         except TimeoutError:
             sentence = no_answer_within(self._lookup.timeout)
@@ -114,11 +114,11 @@ class Discovery:
 
     def _answer(self, now: float) -> tuple[Discovered, float]:
         service, records, ttl = self._lookup.run()
-        peers, findings = peers_in(records, service=service, pod=self._pod, port=self._port)
-        return Discovered(service, tuple(peers), tuple(findings), now), ttl
+        peers, diagnostics = peers_in(records, service=service, pod=self._pod, port=self._port)
+        return Discovered(service, tuple(peers), tuple(diagnostics), now), ttl
 
     def _without_answer(self, sentence: str, now: float) -> Discovered:
-        failure = Finding("dns-failed", sentence)
+        failure = Diagnostic("dns-failed", sentence)
         last = self._last
         if last is not None and last.taken_at is not None and now - last.taken_at <= KEPT_FOR:
             return replace(last, failure=failure)
@@ -128,7 +128,9 @@ class Discovery:
 
     def _say(self, discovered: Discovered) -> None:
         """Logs what is new, once, until it has passed."""
-        now = {finding.message for finding in (*discovered.findings, discovered.failure) if finding}
+        now = {
+            diagnostic.message for diagnostic in (*discovered.diagnostics, discovered.failure) if diagnostic
+        }
         for message in now - self._said:
             log.warning("%s", message)
         if self._said - now:

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
+
+from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.peer import Peer
 
 MOST_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
 
@@ -17,34 +20,9 @@ class Record:
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Peer:
-    """A pod of the StatefulSet, this one included.
-
-    `endpoints` are (address, port) in the order to try them: the next one where connecting fails.
-    """
-
-    name: str
-    is_self: bool
-    endpoints: tuple[tuple[str, int], ...]
-    ordinal: int | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        number = re.search(r"-(\d{1,9})$", _hostname(self.name))
-        object.__setattr__(self, "ordinal", int(number[1]) if number else None)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something about the discovery that its reader should know: a stable code and a sentence."""
-
-    code: str
-    message: str
-
-
 def peers_in(
     records: Iterable[Record], *, service: str, pod: str, port: int
-) -> tuple[list[Peer], list[Finding]]:
+) -> tuple[list[Peer], list[Diagnostic]]:
     """The peers in the order of their ordinals, this pod always among them, and what is wrong.
 
     `pod` is this pod's host name, `port` the one it listens on.
@@ -53,18 +31,18 @@ def peers_in(
     by_target = {
         record.target.lower(): record for record in records
     }  # one each: named and bare ports repeat them
-    findings = []
+    diagnostics = []
     if by_target.pop(service.lower(), None):
-        findings.append(
-            Finding(
+        diagnostics.append(
+            Diagnostic(
                 "not-headless",
                 f"{service} is not a headless service: its SRV record names the service itself. "
                 "Delete it and create it again with clusterIP: None.",
             )
         )
     if any(map(_is_dashed_address, by_target.values())):
-        findings.append(
-            Finding(
+        diagnostics.append(
+            Diagnostic(
                 "no-host-names",
                 f"The pods behind {service} have no host names of their own: the StatefulSet's serviceName "
                 f"must be the name of this headless service, {service.partition('.')[0]}.",
@@ -79,9 +57,11 @@ def peers_in(
     others.sort(key=_rank)
     if len(others) >= MOST_PEERS:
         number = len(others) + 1
-        findings.append(Finding("too-many", f"{service} has {number} pods, only {MOST_PEERS} are asked."))
+        diagnostics.append(
+            Diagnostic("too-many", f"{service} has {number} pods, only {MOST_PEERS} are asked.")
+        )
     own_self = Peer(own_name, is_self=True, endpoints=())
-    return sorted([own_self, *others[: MOST_PEERS - 1]], key=_rank), findings
+    return sorted([own_self, *others[: MOST_PEERS - 1]], key=_rank), diagnostics
 
 
 def _rank(peer: Peer) -> tuple[bool, int | None, str]:

@@ -17,14 +17,14 @@ from dns.rdtypes.IN.SRV import SRV
 from kubia_pet.discovery.records import MOST_PEERS, Record
 
 _ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
-_AT_ONCE = 16  # address look-ups, where an answer has no additional section
+ADDRESS_CONCURRENCY = 16  # address look-ups, where an answer has no additional section
 
 
-class LookupFailedError(Exception):
+class ResolutionFailedError(Exception):
     """DNS gave no usable answer: a time-out, a server's failure or refusal. The text is a sentence."""
 
 
-class Lookup:
+class Resolver:
     """SRV look-ups of one service at one name server, or at those of resolv.conf.
 
     `timeout`, in seconds, is for one run with all that it asks.
@@ -55,7 +55,7 @@ class Lookup:
 
         Asks for `_http._tcp.<service>`, which the Kubernetes DNS specification defines for a port named
         http, and where there is none for the bare name, which CoreDNS answers with every port. No such
-        name, or no record, is an answer: nobody (yet). Raises LookupFailedError.
+        name, or no record, is an answer: nobody (yet). Raises ResolutionFailedError.
         """
         # The rest is for parsing, and for the pause of up to 0.2 s that dnspython makes before it gives up.
         deadline = time.monotonic() + 0.75 * self.timeout
@@ -74,20 +74,20 @@ class Lookup:
         """The answer; None where the name or the record does not exist."""
         left = deadline - time.monotonic()
         if left <= 0:
-            raise LookupFailedError(no_answer_within(self.timeout))
+            raise ResolutionFailedError(no_answer_within(self.timeout))
         try:
             answer = self._resolver.resolve(name, kind, raise_on_no_answer=False, lifetime=left, search=True)
         except dns.resolver.NXDOMAIN:
             return None
         except dns.exception.Timeout as error:
-            raise LookupFailedError(no_answer_within(self.timeout)) from error
+            raise ResolutionFailedError(no_answer_within(self.timeout)) from error
         except dns.resolver.NoNameservers as error:
             # What the last server asked said; the tuples are (server, tcp, port, error, response).
             errors = [each[3] for each in error.kwargs.get("errors") or ()]
-            raise LookupFailedError(f"DNS failed: {_reason(errors)}.") from error
+            raise ResolutionFailedError(f"DNS failed: {_reason(errors)}.") from error
         except Exception as error:
             # A stranger's bytes were read, and dnspython does not promise what that may raise.
-            raise LookupFailedError(f"DNS failed: {_reason([error])}.") from error
+            raise ResolutionFailedError(f"DNS failed: {_reason([error])}.") from error
         return answer if answer.rrset is not None else None
 
     def _records(self, answer: dns.resolver.Answer, deadline: float) -> list[Record]:
@@ -102,7 +102,7 @@ class Lookup:
         ]
         missing = {target for target, _ in found if target not in known}
         if missing:
-            with ThreadPoolExecutor(_AT_ONCE) as threads:
+            with ThreadPoolExecutor(ADDRESS_CONCURRENCY) as threads:
                 known |= zip(
                     missing, threads.map(lambda name: self._addresses(name, deadline), missing), strict=True
                 )
@@ -111,7 +111,7 @@ class Lookup:
     def _addresses(self, name: dns.name.Name, deadline: float) -> list[str]:
         """A target's addresses; none where they cannot be found, which costs this peer alone."""
         for kind in _ADDRESS_TYPES:
-            with suppress(LookupFailedError):
+            with suppress(ResolutionFailedError):
                 if answer := self._ask(name, kind, deadline):
                     return [rdata.address for rdata in answer]
         return []

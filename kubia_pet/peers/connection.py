@@ -7,20 +7,20 @@ from typing import cast
 
 import httptools
 
-from kubia_pet.discovery import Finding
+from kubia_pet.model.diagnostic import Diagnostic
 
 # Bytes of an answer taken in one go, as 8 KiB of one-byte chunks need a millisecond; and of all that is
 # no value in one answer.
-PORTION = 8192
+READ_BUFFER_BYTES = 8192
 OVERHEAD = 1 << 16
 
 
 class FetchError(Exception):
-    """Why a peer gave no answer: `finding` has a stable code and a sentence about the peer."""
+    """Why a peer gave no answer: `diagnostic` has a stable code and a sentence about the peer."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
-        self.finding = Finding(code, message)
+        self.diagnostic = Diagnostic(code, message)
 
 
 class ConnectError(FetchError):
@@ -33,7 +33,7 @@ def no_answer_within(seconds: float) -> FetchError:
 
 
 @dataclass
-class Fetched:
+class Response:
     """A whole answer."""
 
     status: int
@@ -43,7 +43,7 @@ class Fetched:
 Judge = Callable[[int, Mapping[bytes, bytes]], None]
 
 
-class Connection(asyncio.BufferedProtocol):
+class PeerConnection(asyncio.BufferedProtocol):
     """A connection to a peer, which is asked one question at a time.
 
     `limit` is the most bytes of a body. `judge(status, header)` sees the head of an answer and raises
@@ -56,12 +56,14 @@ class Connection(asyncio.BufferedProtocol):
         self._judge = judge
         self._in_body = False
         self._parser = httptools.HttpResponseParser(self)
-        self._buffer = memoryview(bytearray(PORTION))
-        self._answer: asyncio.Future[Fetched] | None = None
+        self._buffer = memoryview(bytearray(READ_BUFFER_BYTES))
+        self._answer: asyncio.Future[Response] | None = None
         self._again: Callable[[], None] | None = None
         self._transport: asyncio.Transport
 
-    def ask(self, question: bytes, answer: asyncio.Future[Fetched], again: Callable[[], None] | None) -> None:
+    def ask(
+        self, question: bytes, answer: asyncio.Future[Response], again: Callable[[], None] | None
+    ) -> None:
         """Sends the question; `answer` gets what comes, a whole answer or a FetchError.
 
         If the connection is closed before a byte of it came, `again()` is called instead, where there is one.
@@ -170,7 +172,7 @@ class Connection(asyncio.BufferedProtocol):
     def _succeed(self) -> None:
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
-            answer.set_result(Fetched(self._parser.get_status_code(), bytes(self._body)))
+            answer.set_result(Response(self._parser.get_status_code(), bytes(self._body)))
         self._body = bytearray()  # it may be kept for long
 
     def _fail(self, error: Exception) -> None:

@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 
-from kubia_pet.peers.result import Answer
-from kubia_pet.discovery import Peer
+from kubia_pet.model.peer import Peer
+from kubia_pet.peers.connection import Response
 from kubia_pet.peers.pool import Endpoint
-from kubia_pet.peers.connection import Fetched
+from kubia_pet.peers.result import PeerResult
 
-AT_ONCE = 32  # peers asked at the same time: all may come to the event loop's attention at once
+PEER_CONCURRENCY = 32  # peers asked at the same time: all may come to the event loop's attention at once
 
-Asked = asyncio.Future[Fetched]
+Asked = asyncio.Future[Response]
 
 
-class Round:
-    """Asks peers in turn, AT_ONCE of them at the same time; those that are asked first are asked at once.
+class FanOut:
+    """Asks peers in turn, PEER_CONCURRENCY of them at the same time; those that are asked first are asked at once.
 
     `hear(peer, asked)` makes an answer of what was fetched or of its error, as it comes; `answers` has those
     that came, by their peers' names.
@@ -26,15 +26,15 @@ class Round:
         self,
         peers: Iterable[Peer],
         fetch: Callable[[Sequence[Endpoint]], Asked],
-        hear: Callable[[Peer, Asked], Answer],
+        hear: Callable[[Peer, Asked], PeerResult],
     ) -> None:
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, PeerResult] = {}
         self._waiting = iter(peers)
         self._fetch = fetch
         self._hear = hear
         self._asking: set[Asked] = set()
         self._ended = asyncio.get_running_loop().create_future()
-        for peer in islice(self._waiting, AT_ONCE):
+        for peer in islice(self._waiting, PEER_CONCURRENCY):
             self._ask(peer)
         if not self._asking:
             self._ended.set_result(None)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, Self
 
-from kubia_pet.peers.result import Answer, Budget, judge, value_in
-from kubia_pet.discovery import Discovered, Discovery, Finding, Peer
-from kubia_pet.peers.pool import Fetcher
-from kubia_pet.peers.connection import Fetched, FetchError, no_answer_within
-from kubia_pet.peers.fanout import Round
+from kubia_pet.discovery import Discovered, Discovery
+from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import Value
+from kubia_pet.peers.connection import FetchError, Response, no_answer_within
+from kubia_pet.peers.fanout import FanOut
+from kubia_pet.peers.pool import ConnectionPool
+from kubia_pet.peers.result import Budget, PeerResult, judge, value_in
 
 log = logging.getLogger(__name__)
 SAID = 10  # peers that begin to fail in one gathering and are logged one by one
@@ -30,7 +32,7 @@ class Gathered:
     """The answers of all peers, this pod's own included, in the order of their ordinals."""
 
     discovered: Discovered
-    answers: tuple[Answer, ...]
+    answers: tuple[PeerResult, ...]
 
 
 class Cluster:
@@ -39,7 +41,7 @@ class Cluster:
     Use it as an async context manager: its connections are kept alive between two gatherings and closed
     at its exit. `peer_timeout`, `connect_timeout` and `gather_timeout` are seconds; `peer_limit` and
     `gather_limit` bound the bytes of one peer's value and of all together, so that a gathering needs up
-    to `gather_limit` and AT_ONCE times `peer_limit`.
+    to `gather_limit` and PEER_CONCURRENCY times `peer_limit`.
     """
 
     def __init__(
@@ -57,10 +59,10 @@ class Cluster:
         self._gather_timeout = gather_timeout
         self._gather_limit = gather_limit
         self._observer = observer
-        self._fetcher = Fetcher(
+        self._fetcher = ConnectionPool(
             timeout=peer_timeout, connect_timeout=connect_timeout, limit=peer_limit, judge=judge
         )
-        self._failing: dict[str, Finding] = {}
+        self._failing: dict[str, Diagnostic] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,30 +79,32 @@ class Cluster:
         deadline = asyncio.get_running_loop().time() + self._gather_timeout
         discovered = await self.discovery.discover()
         others = [peer for peer in discovered.peers if not peer.is_self]
-        asking = Round(others, self._fetcher.fetch, partial(self._hear, Budget(self._gather_limit)))
+        asking = FanOut(others, self._fetcher.fetch, partial(self._hear, Budget(self._gather_limit)))
         try:
             value = await own
             await asking.ended(deadline)
         finally:
             asking.give_up()
-        late = no_answer_within(self._gather_timeout).finding
+        late = no_answer_within(self._gather_timeout).diagnostic
         answers = tuple(
-            Answer(peer, value) if peer.is_self else asking.answers.get(peer.name) or Answer(peer, error=late)
+            PeerResult(peer, value)
+            if peer.is_self
+            else asking.answers.get(peer.name) or PeerResult(peer, error=late)
             for peer in discovered.peers
         )
         self._say(answers)
         return Gathered(discovered, answers)
 
-    def _hear(self, budget: Budget, peer: Peer, fetched: asyncio.Future[Fetched]) -> Answer:
+    def _hear(self, budget: Budget, peer: Peer, fetched: asyncio.Future[Response]) -> PeerResult:
         try:
-            return Answer(peer, value_in(fetched.result(), budget))
+            return PeerResult(peer, value_in(fetched.result(), budget))
         except FetchError as error:
-            return Answer(peer, error=error.finding)
+            return PeerResult(peer, error=error.diagnostic)
         except Exception:
             log.exception("Failed to ask peer %s", peer.name)
-            return Answer(peer, error=Finding("failed", "could not be asked; this pod's log says why"))
+            return PeerResult(peer, error=Diagnostic("failed", "could not be asked; this pod's log says why"))
 
-    def _say(self, answers: Sequence[Answer]) -> None:
+    def _say(self, answers: Sequence[PeerResult]) -> None:
         """Counts the answers; logs who begins to fail, or fails otherwise than before, and who is back."""
         for answer in answers:
             if not answer.peer.is_self:

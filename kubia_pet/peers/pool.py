@@ -5,11 +5,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from kubia_pet import __version__
-from kubia_pet.peers.connection import ConnectError, Connection, Fetched, FetchError, Judge, no_answer_within
-from kubia_pet.aio.expiry import Waiting
+from kubia_pet.aio.expiry import ExpiryQueue
+from kubia_pet.peers.connection import (
+    ConnectError,
+    FetchError,
+    Judge,
+    PeerConnection,
+    Response,
+    no_answer_within,
+)
 
-IDLE = 4.0  # seconds that an unused connection is kept: less than any server's, the original's 5 s included
-MOST_IDLE = 512  # connections kept in all
+KEEPALIVE_EXPIRY = (
+    4.0  # seconds that an unused connection is kept: less than any server's, the original's 5 s included
+)
+MAX_KEEPALIVE = 512  # connections kept in all
 Endpoint = tuple[str, int]  # address and port
 _QUESTION = (
     b"GET /data HTTP/1.1\r\nHost: %b:%d\r\nUser-Agent: kubia-pet/"
@@ -18,11 +27,11 @@ _QUESTION = (
 )
 
 
-class Fetcher:
+class ConnectionPool:
     """Asks for `/data`, and keeps one connection to each endpoint for the next question.
 
     `timeout` and `connect_timeout` are seconds, of a whole answer and of one connection; `limit` and `judge`
-    are those of a Connection.
+    are those of a PeerConnection.
     """
 
     def __init__(self, *, timeout: float, connect_timeout: float, limit: int, judge: Judge) -> None:
@@ -30,18 +39,18 @@ class Fetcher:
         self._connect_timeout = connect_timeout
         self._limit = limit
         self._judge = judge
-        self._deadlines = Waiting(timeout, self._give_up)
-        self._kept: dict[Endpoint, Connection] = {}
-        self._idle = Waiting(IDLE, self._drop)
+        self._deadlines = ExpiryQueue(timeout, self._give_up)
+        self._kept: dict[Endpoint, PeerConnection] = {}
+        self._idle = ExpiryQueue(KEEPALIVE_EXPIRY, self._drop)
 
-    def fetch(self, endpoints: Sequence[Endpoint]) -> asyncio.Future[Fetched]:
+    def fetch(self, endpoints: Sequence[Endpoint]) -> asyncio.Future[Response]:
         """The answer at the first endpoint that takes a connection, or FetchError. Cancel it to give up.
 
         Where a connection to one of them is kept, the question is sent before this returns, and needs no
         task. If that connection turns out to be closed the question is asked once more, on a new one: a
         server may close an idle connection at any time, and GET is safe to repeat (RFC 9112 §9.3.1).
         """
-        answer: asyncio.Future[Fetched] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._deadlines.add(answer)
         answer.add_done_callback(self._deadlines.discard)
         for endpoint in endpoints:
@@ -59,9 +68,9 @@ class Fetcher:
 
     def _ask(
         self,
-        connection: Connection,
+        connection: PeerConnection,
         endpoint: Endpoint,
-        answer: asyncio.Future[Fetched],
+        answer: asyncio.Future[Response],
         again: Callable[[], None] | None = None,
     ) -> None:
         address, port = endpoint
@@ -69,24 +78,26 @@ class Fetcher:
         answer.add_done_callback(partial(self._asked, connection, endpoint))
         connection.ask(_QUESTION % (host.encode(), port), answer, again)
 
-    def _asked(self, connection: Connection, endpoint: Endpoint, answer: asyncio.Future[Fetched]) -> None:
+    def _asked(
+        self, connection: PeerConnection, endpoint: Endpoint, answer: asyncio.Future[Response]
+    ) -> None:
         if (
             not answer.cancelled()
             and answer.exception() is None
             and connection.reusable
             and endpoint not in self._kept
-            and len(self._kept) < MOST_IDLE
+            and len(self._kept) < MAX_KEEPALIVE
         ):
             self._kept[endpoint] = connection
             self._idle.add(endpoint)
         else:
             connection.end()
 
-    def _connect(self, endpoints: Sequence[Endpoint], answer: asyncio.Future[Fetched]) -> None:
+    def _connect(self, endpoints: Sequence[Endpoint], answer: asyncio.Future[Response]) -> None:
         connecting = asyncio.create_task(self._ask_first(endpoints, answer))
         answer.add_done_callback(lambda _: connecting.cancel())
 
-    async def _ask_first(self, endpoints: Sequence[Endpoint], answer: asyncio.Future[Fetched]) -> None:
+    async def _ask_first(self, endpoints: Sequence[Endpoint], answer: asyncio.Future[Response]) -> None:
         failure: Exception = FetchError("no-address", "DNS has no address for it")
         for endpoint in endpoints:
             try:
@@ -102,13 +113,13 @@ class Fetcher:
         if not answer.done():
             answer.set_exception(failure)
 
-    async def _connected(self, address: str, port: int) -> Connection:
+    async def _connected(self, address: str, port: int) -> PeerConnection:
         where = f"{address} port {port}"
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_timeout):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self._limit, self._judge), address, port
+                    lambda: PeerConnection(self._limit, self._judge), address, port
                 )
         except TimeoutError as error:
             raise ConnectError("timeout", f"no connection within {self._connect_timeout:g} s") from error
@@ -118,7 +129,7 @@ class Fetcher:
             raise ConnectError("unreachable", f"{where} cannot be reached ({error.strerror})") from error
         return connection
 
-    def _take(self, endpoint: Endpoint) -> Connection | None:
+    def _take(self, endpoint: Endpoint) -> PeerConnection | None:
         self._idle.discard(endpoint)
         return self._kept.pop(endpoint, None)
 
@@ -126,6 +137,6 @@ class Fetcher:
         self._idle.discard(endpoint)
         self._kept.pop(endpoint).end()
 
-    def _give_up(self, answer: asyncio.Future[Fetched]) -> None:
+    def _give_up(self, answer: asyncio.Future[Response]) -> None:
         if not answer.done():
             answer.set_exception(no_answer_within(self._timeout))

@@ -4,20 +4,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kubia_pet.discovery import Finding, Peer
-from kubia_pet.peers.connection import Fetched, FetchError
+from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import NO_VALUE, Value
+from kubia_pet.peers.connection import FetchError, Response
 
 DATA_TYPES = {b"text/plain", b"application/octet-stream"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class PeerResult:
     """What one peer said: a value, None where it has none yet, or an error with a stable code."""
 
     peer: Peer
     value: Value | None = None
-    error: Finding | None = None
+    error: Diagnostic | None = None
 
 
 def judge(status: int, header: Mapping[bytes, bytes]) -> None:
@@ -37,7 +38,7 @@ def judge(status: int, header: Mapping[bytes, bytes]) -> None:
         raise FetchError("not-a-pet", f"is no kubia-pet: it answered with {shown}")
 
 
-def value_in(fetched: Fetched, budget: "Budget") -> Value | None:
+def value_in(fetched: Response, budget: "Budget") -> Value | None:
     """The value; None where the peer says that it has none. Raises FetchError."""
     if fetched.status == 200:  # noqa: PLR2004
         budget.take(len(fetched.body))

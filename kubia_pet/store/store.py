@@ -1,4 +1,4 @@
-"""The value, kept durably on this pod's volume. The only package that touches the disk."""
+"""The value, kept durably on this pod's volume."""
 
 import asyncio
 import logging
@@ -10,27 +10,11 @@ from typing import Protocol, Self, TypeVar
 
 from aiofiles.os import wrap
 
-from kubia_pet.aio.coalescer import NextRun
-from kubia_pet.store.errors import (
-    StoreError,
-    ValueUnreadableError,
-    VolumeFullError,
-    VolumeUnavailableError,
-    VolumeUnusableError,
-)
-from kubia_pet.aio.worker import Lane
-from kubia_pet.store.volume import Volume
+from kubia_pet.aio.coalescer import Coalescer
+from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.model.value import Value
-
-__all__ = [
-    "Store",
-    "StoreError",
-    "StoreObserver",
-    "ValueUnreadableError",
-    "VolumeFullError",
-    "VolumeUnavailableError",
-    "VolumeUnusableError",
-]
+from kubia_pet.store.errors import StoreError, VolumeUnavailableError, VolumeUnusableError
+from kubia_pet.store.volume import Volume
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -68,11 +52,11 @@ class Store:
         # is one job in its lane: as nine or seven calls of aiofiles, each a hop to a thread and back, it
         # takes ten times as long and more on a file system in memory (python -m bench.hops). A look at what
         # the kernel has in memory needs no lane, and a quarter of its time.
-        self._reader = Lane("store-read")
-        self._writer = Lane("store-write")
-        self._looks = NextRun(self._look, timeout=timeout, late=self._too_slow)
-        self._checks = NextRun(self._check, timeout=timeout, late=self._too_slow)
-        self._commits = NextRun(self._commit, timeout=timeout, late=self._too_slow)
+        self._reader = WorkerThread("store-read")
+        self._writer = WorkerThread("store-write")
+        self._looks = Coalescer(self._look, timeout=timeout, late=self._too_slow)
+        self._checks = Coalescer(self._check, timeout=timeout, late=self._too_slow)
+        self._commits = Coalescer(self._commit, timeout=timeout, late=self._too_slow)
         self._last_seen: Value | None = None
         self._commit_began: float | None = None
         self._fault: StoreError | None = None
@@ -96,7 +80,7 @@ class Store:
 
     def read(self) -> asyncio.Future[Value | None]:
         """The value, None where there is none. Raises StoreError."""
-        return self._looks.join(None)
+        return self._looks.submit(None)
 
     def read_at_once(self) -> Value | None:
         """The value, where the kernel has it in memory; None where only `read` can tell."""
@@ -107,15 +91,15 @@ class Store:
 
     def write(self, data: bytes) -> asyncio.Future[None]:
         """Makes `data` the value; done when it is durable. Raises StoreError."""
-        return self._commits.join(data)
+        return self._commits.submit(data)
 
     async def remove(self) -> None:
         """Removes the value; returns when that is durable. Raises StoreError."""
-        await self._commits.join(None)
+        await self._commits.submit(None)
 
     async def check(self) -> None:
         """Raises StoreError as long as this volume cannot be read and written."""
-        await self._checks.join(None)
+        await self._checks.submit(None)
 
     def _look(self, _: None, __: int) -> asyncio.Future[Value | None]:
         value = self.read_at_once()
@@ -152,7 +136,7 @@ class Store:
         self._observer.holds(len(value.data) if value else 0)
 
     async def _check(self, _: None, __: int) -> None:
-        await self._looks.join(None)
+        await self._looks.submit(None)
         await self._in(self._reader, self._volume.require_writable)
         if self._fault is not None:
             raise self._fault
@@ -213,7 +197,7 @@ class Store:
                 self._works_again()
         self._mending = None
 
-    async def _in(self, lane: Lane, job: Callable[[], T]) -> T:
+    async def _in(self, lane: WorkerThread, job: Callable[[], T]) -> T:
         return await wrap(job)(executor=lane)
 
     async def _leave(self) -> None:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from kubia_pet.store.nowait import LARGEST, Seen, prepare
 from kubia_pet.store.errors import (
     StoreError,
     ValueUnreadableError,
@@ -22,6 +21,7 @@ from kubia_pet.store.errors import (
     VolumeUnavailableError,
     VolumeUnusableError,
 )
+from kubia_pet.store.nowait import MAX_NOWAIT_BYTES, Seen, prepare
 
 FILE = "kubia.txt"
 TEMPORARY = ".kubia.txt.tmp"  # one name is enough: the lock leaves a volume one writer
@@ -236,7 +236,11 @@ class Volume:
                 if taken == found.st_size:
                     break
             # With another name the file could be in another directory at our path, and nobody would notice.
-            if taken == found.st_size <= min(self._limit, LARGEST) and found.st_nlink == 1 and prepare(file):
+            if (
+                taken == found.st_size <= min(self._limit, MAX_NOWAIT_BYTES)
+                and found.st_nlink == 1
+                and prepare(file)
+            ):
                 self._seen = Seen(file, found)
         finally:
             if self._seen is None:

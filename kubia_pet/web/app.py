@@ -6,15 +6,15 @@ from typing import Any
 
 from aiohttp import web
 
-from kubia_pet.peers.gather import Cluster
-from kubia_pet.web.connections import Connections
-from kubia_pet.discovery import Discovery, Lookup
-from kubia_pet.web.middleware.edge import Edge
-from kubia_pet.web.handlers.handlers import Handlers
-from kubia_pet.metrics import Metrics
 from kubia_pet.config import Settings
+from kubia_pet.discovery import Discovery, Resolver
+from kubia_pet.metrics import Metrics
+from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store
-from kubia_pet.web.body import Uploads
+from kubia_pet.web.body import BodyReader
+from kubia_pet.web.connections import Connections
+from kubia_pet.web.handlers.handlers import Handlers
+from kubia_pet.web.middleware.edge import Edge
 
 HANDLERS = web.AppKey("HANDLERS", Handlers)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
@@ -34,7 +34,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         observer=metrics,
     )
     cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
-    uploads = Uploads(limit=settings.max_value, timeout=settings.body_timeout)
+    uploads = BodyReader(limit=settings.max_value, timeout=settings.body_timeout)
     handlers = Handlers(pod, store, cluster, metrics, uploads)
     connections = Connections(settings.client_timeout)
     edge = Edge(handlers, metrics, connections, max_requests=settings.max_connections)
@@ -46,7 +46,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
 
 
 def _cluster(settings: Settings, metrics: Metrics, *, pod: str, service: str, port: int) -> Cluster:
-    lookup = Lookup(service, nameserver=settings.nameserver, timeout=settings.dns_timeout)
+    lookup = Resolver(service, nameserver=settings.nameserver, timeout=settings.dns_timeout)
     return Cluster(
         Discovery(lookup, pod=pod, port=port, max_age=settings.dns_max_age, observer=metrics),
         connect_timeout=settings.connect_timeout,

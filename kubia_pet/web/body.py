@@ -8,16 +8,16 @@ from aiohttp import HttpVersion11, web
 
 from kubia_pet.web.problem import ProblemError
 
-AT_ONCE = 32  # bodies of the largest size that may be in memory at the same time, in bytes
+MAX_BUFFERED_BODIES = 32  # bodies of the largest size that may be in memory at the same time, in bytes
 
 
-class Uploads:
+class BodyReader:
     """Receives bodies of at most `limit` bytes, each within `timeout` seconds."""
 
     def __init__(self, *, limit: int, timeout: float) -> None:
         self._limit = limit
         self._timeout = timeout
-        self._room = AT_ONCE * limit
+        self._room = MAX_BUFFERED_BODIES * limit
 
     @asynccontextmanager
     async def received(self, request: web.Request) -> AsyncIterator[bytes]:

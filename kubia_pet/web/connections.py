@@ -5,7 +5,7 @@ from itertools import chain
 
 from aiohttp import web
 
-from kubia_pet.aio.expiry import Waiting
+from kubia_pet.aio.expiry import ExpiryQueue
 
 NEWCOMERS = 32  # also how many are accepted in a row: none makes room before its request can be read
 
@@ -19,8 +19,8 @@ class Connections:
     """
 
     def __init__(self, patience: float) -> None:
-        self._fresh: Waiting[web.RequestHandler] = Waiting(patience, web.RequestHandler.force_close)
-        self._idle: Waiting[web.RequestHandler] = Waiting(patience, web.RequestHandler.force_close)
+        self._fresh: ExpiryQueue[web.RequestHandler] = ExpiryQueue(patience, web.RequestHandler.force_close)
+        self._idle: ExpiryQueue[web.RequestHandler] = ExpiryQueue(patience, web.RequestHandler.force_close)
         self.busy: dict[web.RequestHandler, None] = {}
         self._last: web.RequestHandler | None = None  # to have a request
         self._quiet = asyncio.Event()
@@ -57,12 +57,12 @@ class Connections:
         if not self.busy:
             self._quiet.set()
 
-    async def quiet(self) -> None:
+    async def wait_idle(self) -> None:
         """Returns when no request is being handled."""
         if self.busy:
             await self._quiet.wait()
 
-    def first(self) -> web.RequestHandler:
+    def eviction_candidate(self) -> web.RequestHandler:
         """The one that makes room."""
         many = self._fresh if len(self._fresh) > NEWCOMERS else ()
         return next(chain(many, self._idle, self.busy, self._fresh))

@@ -10,7 +10,7 @@ ROOM = 64 * 2**20  # bytes that clients may be taking at the same time
 PATIENCE = 1.0  # seconds for which a client may take its answer, while others want the room
 
 
-class LargeAnswers:
+class LargeResponses:
     """Sends them, at most ROOM bytes at the same time; whoever takes too long makes room, and is cut off."""
 
     def __init__(self) -> None:

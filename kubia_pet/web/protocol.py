@@ -11,7 +11,7 @@ from aiohttp.http import HttpProcessingError
 
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.problem import ProblemError
-from kubia_pet.web.replay import SMALL, Repeat
+from kubia_pet.web.replay import MAX_REPLAY_BYTES, Replay
 
 NOT_HTTP = "This is no request as HTTP/1.1 has it."
 _BLANK = b"\r\n\r\n"  # ends a head
@@ -19,7 +19,7 @@ _NEVER = 3600.0  # seconds by which aiohttp's own deadline for idle connections 
 log = logging.getLogger(__name__)
 
 
-class Gate:
+class ProtocolFactory:
     """Makes the protocol of each new connection, and keeps their number within `cap`.
 
     At the cap another one makes room, so that all are let in: a probe ends before its turn comes, whoever
@@ -40,7 +40,7 @@ class Gate:
         """The protocol of a connection that was just accepted."""
         if len(self._connections) >= self._cap:
             self._say()
-            first = self._connections.first()
+            first = self._connections.eviction_candidate()
             self._connections.remove(first)
             if isinstance(first, Connection):
                 first.abort()
@@ -78,7 +78,7 @@ class Connection(web.RequestHandler):
         self._rests = True  # aiohttp was given nothing that it has not handled
         self._head = b""  # the begin of what it was given since; the head of the last request while it rests
         self._size = 0  # of all that it was given since
-        self._repeat: Repeat | None = None
+        self._repeat: Replay | None = None
         self._doing: asyncio.Future[object] | None = None  # what a repeated request asks for
         self._held = b""  # what came meanwhile
         self._failure: BaseException | None = None  # of what a repeated request asked for
@@ -89,13 +89,13 @@ class Connection(web.RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
-    def handled(self, body: int | None, repeat: Repeat | None) -> None:
+    def handled(self, body: int | None, repeat: Replay | None) -> None:
         """A request was, with a body of so many bytes if that is known; `repeat` can answer it again."""
         head, end, _ = self._head.partition(_BLANK)
         if end and body is not None and len(head + end) + body == self._size:  # all that has come
             self._rests = True
             self._head = head + end
-            self._repeat = repeat if self._size <= SMALL else None
+            self._repeat = repeat if self._size <= MAX_REPLAY_BYTES else None
 
     def raise_failure(self) -> None:
         """Raises, once, what a repeated request came to before aiohttp was given it."""
@@ -122,7 +122,7 @@ class Connection(web.RequestHandler):
         else:
             self._do_again(repeat, data)
 
-    def _do_again(self, repeat: Repeat, data: bytes) -> None:
+    def _do_again(self, repeat: Replay, data: bytes) -> None:
         """Finds the outcome at once if that can be, and answers before anything else happens.
 
         Only while this client is alone: many who ask at the same time share more, and cost less.
@@ -136,7 +136,7 @@ class Connection(web.RequestHandler):
         else:
             self._tell(repeat, data, began, outcome)
 
-    def _did(self, repeat: Repeat, data: bytes, began: float, doing: asyncio.Future[object]) -> None:
+    def _did(self, repeat: Replay, data: bytes, began: float, doing: asyncio.Future[object]) -> None:
         self._doing = None
         if doing.cancelled():  # the client is gone, or the program is ending
             self.abort()
@@ -153,7 +153,7 @@ class Connection(web.RequestHandler):
             self.transport.resume_reading()
             self.data_received(held)
 
-    def _tell(self, repeat: Repeat, data: bytes, began: float, outcome: object) -> None:
+    def _tell(self, repeat: Replay, data: bytes, began: float, outcome: object) -> None:
         answer = repeat.answer(outcome)
         if answer is None:  # another one is due
             self._read(data)
@@ -167,7 +167,7 @@ class Connection(web.RequestHandler):
             if self._rests:
                 self._head, self._size = b"", 0
                 self._rests, self._repeat = False, None
-            self._head += data[: SMALL - len(self._head)]
+            self._head += data[: MAX_REPLAY_BYTES - len(self._head)]
             self._size += len(data)
         super().data_received(data)
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kubia_pet.peers.result import Answer
-from kubia_pet.peers.gather import Gathered
-from kubia_pet.discovery import Discovered, Finding
+from kubia_pet.discovery import Discovered
+from kubia_pet.model.diagnostic import Diagnostic
 from kubia_pet.model.value import NO_VALUE, Value, utf8
+from kubia_pet.peers.gather import Gathered
+from kubia_pet.peers.result import PeerResult
 
 # What could end or rewrite a line: control characters, line and paragraph separators, invisible and
 # bidirectional formatting (Unicode's Cc, Zl, Zp and Cf but for the joiners that words and emoji need, and
@@ -22,7 +23,7 @@ _SLICE = 1 << 16  # characters escaped in one call, so that a thread lets others
 _LINE = 200  # bytes of a peer's members in JSON, which take 10 µs to write
 # Bytes of an answer after which no further value is shown: escaped, one is up to six times as long as it is.
 SHOWN = 32 * 2**20
-_LEFT_OUT = Finding("too-much", f"left out: the answer is over {SHOWN} bytes without it")
+_LEFT_OUT = Diagnostic("too-much", f"left out: the answer is over {SHOWN} bytes without it")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Overview:
     def as_json(self) -> bytes:
         """The same as JSON, with each value's exact bytes."""
         members: dict[str, object] = {"pod": self.pod, **_value_members(self.own)}
-        answers: tuple[Answer, ...] = ()
+        answers: tuple[PeerResult, ...] = ()
         if self.gathered is None:
             members |= {"service": None, "discovery": None}
         else:
@@ -75,8 +76,8 @@ class Overview:
         discovered = self.gathered.discovered
         if discovered.failure:
             yield f"! {discovered.service}: {discovered.failure.message}{_as_of(discovered)}\n"
-        for finding in discovered.findings:
-            yield f"! {discovered.service}: {finding.message}\n"
+        for diagnostic in discovered.diagnostics:
+            yield f"! {discovered.service}: {diagnostic.message}\n"
         for answer in map(output.limited, self.gathered.answers):
             if answer.error:
                 yield f"! {answer.peer.name}: {answer.error.message}\n"
@@ -98,9 +99,9 @@ class _Output:
         self._size += len(piece)
         self._pieces.append(piece)
 
-    def limited(self, answer: Answer) -> Answer:
+    def limited(self, answer: PeerResult) -> PeerResult:
         """The answer, an error in its place where there are SHOWN bytes already."""
-        return answer if answer.error or self._size < SHOWN else Answer(answer.peer, error=_LEFT_OUT)
+        return answer if answer.error or self._size < SHOWN else PeerResult(answer.peer, error=_LEFT_OUT)
 
     def joined(self) -> bytes:
         return b"".join(self._pieces)
@@ -141,7 +142,7 @@ def _value_members(value: Value | None) -> dict[str, str | None]:
     return {"value": text}
 
 
-def _peer_members(answer: Answer) -> dict[str, object]:
+def _peer_members(answer: PeerResult) -> dict[str, object]:
     peer = answer.peer
     members: dict[str, object] = {"name": peer.name, "ordinal": peer.ordinal, "self": peer.is_self}
     return members | ({"error": vars(answer.error)} if answer.error else _value_members(answer.value))

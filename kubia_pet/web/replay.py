@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-SMALL = 1 << 13  # bytes of a request, and of its answer, that each connection may keep
+MAX_REPLAY_BYTES = 1 << 13  # bytes of a request, and of its answer, that each connection may keep
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Origin:
 ORIGIN = web.ResponseKey("ORIGIN", Origin)
 
 
-class Repeat:
+class Replay:
     """A response that is right whenever its origin's outcome is the same, within one second: it has a Date.
 
     `admit()` says whether requests may pass unseen, `count(seconds)` is told of each that did.

@@ -12,17 +12,19 @@ from collections.abc import Coroutine
 from aiohttp import web
 
 from kubia_pet import __version__
+from kubia_pet.config import Settings
+from kubia_pet.peers.pool import MAX_KEEPALIVE
 from kubia_pet.web.app import CONNECTIONS, HANDLERS, build
 from kubia_pet.web.connections import NEWCOMERS, Connections
-from kubia_pet.peers.pool import MOST_IDLE
-from kubia_pet.web.protocol import Gate
-from kubia_pet.config import Settings
+from kubia_pet.web.protocol import ProtocolFactory
 
 log = logging.getLogger(__name__)
 RESERVE = 64  # connections over the cap, for probes and peers
 BACKLOG = 1024  # connections that the kernel holds until they are accepted
-UNREAD = 1 << 16  # bytes of a body that wait in the kernel, and again here: times all connections
-FILES = 128 + MOST_IDLE  # open files at most, connections from clients aside: to peers, the value, the log
+READ_BUFFER_BYTES = 1 << 16  # bytes of a body that wait in the kernel, and again here: times all connections
+FILES = (
+    128 + MAX_KEEPALIVE
+)  # open files at most, connections from clients aside: to peers, the value, the log
 LINGERING = 1.0  # seconds in which a refused body is read, so that its client sees the answer
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
@@ -59,7 +61,7 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
         log.info("Pod %s is ending: not ready, serving on for %g s", pod, settings.drain)
         await _first(settings.drain, stopping.get())
         server.close()
-        await _first(settings.finish, stopping.get(), app[CONNECTIONS].quiet())
+        await _first(settings.finish, stopping.get(), app[CONNECTIONS].wait_idle())
     finally:
         stop.cancel()
         listener.close()
@@ -82,7 +84,7 @@ def listen(settings: Settings) -> socket.socket:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         raise OSError(f"Cannot listen on {where}: {reason}.") from error
     # Accepted sockets inherit both.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_BUFFER_BYTES)
     if _TCP_USER_TIMEOUT is not None:
         # The kernel forgets what it still holds for a client that takes nothing.
         listener.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(settings.client_timeout * 1000))
@@ -94,7 +96,7 @@ async def _accept(
 ) -> asyncio.Server:
     if runner.server is None:
         raise RuntimeError("the runner must be set up first")
-    gate = Gate(
+    gate = ProtocolFactory(
         runner.server,
         connections,
         cap=_permitted(settings.max_connections + RESERVE),
@@ -103,7 +105,7 @@ async def _accept(
         access_log=None,
         auto_decompress=False,
         lingering_time=LINGERING,
-        read_bufsize=UNREAD,
+        read_bufsize=READ_BUFFER_BYTES,
     )
     server = await asyncio.get_running_loop().create_server(gate, sock=listener, backlog=NEWCOMERS)
     listener.listen(BACKLOG)

@@ -14,7 +14,7 @@ from docker.models.images import Image
 from docker.models.networks import Network
 from docker.models.volumes import Volume
 
-from tests.pods import until
+from tests.support.pod import until
 
 ROOT = Path(__file__).parents[2]
 HARDENED: dict[str, Any] = {

@@ -14,7 +14,7 @@ from docker.models.images import Image
 from kubia_pet import __version__
 from kubia_pet.config import Settings
 from tests.container.engine import HARDENED, ROOT, Engine, Pet, answer, log_of
-from tests.pods import until
+from tests.support.pod import until
 
 pytestmark = pytest.mark.timeout(300)  # the first one builds the image
 GREETING = "Hey there! This greeting was submitted to kubia."

@@ -8,7 +8,7 @@ import pytest
 from docker.models.images import Image
 
 from tests.container.engine import HARDENED, Engine, Pet, log_of
-from tests.pods import until
+from tests.support.pod import until
 
 pytestmark = pytest.mark.timeout(300)
 DOMAIN = "kubia.default.svc.cluster.local"

@@ -11,7 +11,7 @@ import docker.errors
 import pytest
 
 from tests.container.engine import ROOT, answer
-from tests.pods import until
+from tests.support.pod import until
 
 pytestmark = pytest.mark.timeout(300)
 HEADING = "## Run it in a container"

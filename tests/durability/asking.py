@@ -4,7 +4,7 @@ import http.client
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 STORED = 200
 NOT_FOUND = 404

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 # Calls that wait for another thread of ours: they are no part of what a commit asks of the kernel.
 WAITING = {"futex", "restart_syscall", "sched_yield", "getpid"}

@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kubia_pet.store.nowait import LARGEST, Seen, prepare
 from kubia_pet.store.errors import StoreError
+from kubia_pet.store.nowait import MAX_NOWAIT_BYTES, Seen, prepare
 from kubia_pet.store.volume import Volume
-from tests.disk import Disk
 from tests.durability.asking import STORED, get, post
 from tests.durability.machine import needs_strace
 from tests.durability.strace import RECEIVES, Call, Strace, parsed
 from tests.durability.volumes import ext4, fuse, run, unmount
-from tests.pods import Pod, until
+from tests.support.disk import Disk
+from tests.support.pod import Pod, until
 
 LIMIT = 1 << 20
 
@@ -40,7 +40,7 @@ def test_a_value_in_memory_is_read_at_once(volume: Volume) -> None:
     assert volume.read_at_once() == b"value"
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\x00", b"v" * LARGEST])
+@pytest.mark.parametrize("data", [b"", b"\xff\x00", b"v" * MAX_NOWAIT_BYTES])
 def test_so_is_each_that_was_read_once_byte_for_byte(volume: Volume, data: bytes) -> None:
     volume.replace(data)
     assert volume.read_at_once() is None
@@ -186,7 +186,7 @@ def test_what_is_not_the_file_that_was_seen_in_our_directory_is_left_to_a_look_t
     assert volume.read_at_once() is None
 
 
-@pytest.mark.parametrize("data", [b"v" * (LARGEST + 1), b"v" * (LIMIT + 1)])
+@pytest.mark.parametrize("data", [b"v" * (MAX_NOWAIT_BYTES + 1), b"v" * (LIMIT + 1)])
 def test_a_value_that_is_large_or_over_the_limit_is_left_to_it_too(volume: Volume, data: bytes) -> None:
     (volume.path / "kubia.txt").write_bytes(data)
     with suppress(StoreError):

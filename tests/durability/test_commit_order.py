@@ -10,7 +10,7 @@ import pytest
 from tests.durability.asking import STORED, ask, post
 from tests.durability.machine import needs_strace
 from tests.durability.strace import COMMIT_AND_ANSWER, RECEIVES, Call, Strace, parsed
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 TEMPORARY = "/.kubia.txt.tmp>"
 TRACED = ("-y", "-s", "200", "-e", f"{COMMIT_AND_ANSWER},{','.join(RECEIVES)}")

@@ -12,7 +12,7 @@ from tests.durability.asking import STORED, UNAVAILABLE, ask, get, is_ready, pos
 from tests.durability.crash_model import BLOCK, Directory
 from tests.durability.machine import needs_strace
 from tests.durability.strace import COMMIT_AND_ANSWER, Call, Strace, parsed
-from tests.pods import Pod, until
+from tests.support.pod import Pod, until
 
 OLD = b"o" * (BLOCK + 10)
 NEW = b"n" * (2 * BLOCK + 10)  # three blocks

@@ -12,7 +12,7 @@ from tests.durability.asking import FULL, STORED, UNAVAILABLE, ask, get, is_read
 from tests.durability.machine import needs_strace
 from tests.durability.strace import Strace, points_of_a_commit, writer_of
 from tests.durability.volumes import SHORT, fuse
-from tests.pods import Pod, until
+from tests.support.pod import Pod, until
 
 OLD = b"the old value"
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.durability.asking import FULL, STORED, ask, get, is_ready, post
 from tests.durability.volumes import tmpfs
-from tests.pods import Pod, until
+from tests.support.pod import Pod, until
 
 OLD = b"o" * 1000
 NEW = b"n" * 10_000

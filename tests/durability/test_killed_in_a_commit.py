@@ -7,7 +7,7 @@ import pytest
 from tests.durability.asking import NOT_FOUND, STORED, Reply, ask, get, post
 from tests.durability.machine import needs_strace
 from tests.durability.strace import Strace, points_of_a_commit, writer_of
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 MAXIMUM = 1 << 20
 OLD = b"the value before"

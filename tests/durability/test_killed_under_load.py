@@ -15,7 +15,7 @@ import pytest
 
 from tests.durability.asking import NOT_FOUND, STORED, get
 from tests.durability.machine import LONG
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 CYCLES = 1000 if LONG else 50 if "CI" in os.environ else 10
 WRITERS = 8

@@ -17,7 +17,7 @@ import pytest
 from tests.durability.asking import NOT_FOUND, STORED, UNAVAILABLE, Reply, ask, get, is_ready, post
 from tests.durability.volumes import ext4, frozen, fuse, run, tmpfs, unmount
 from tests.hostile.clients.raw_http import address_of
-from tests.pods import Pod, until
+from tests.support.pod import Pod, until
 
 OLD = b"the old value"
 DEADLINE = 2.0  # seconds, from the issue

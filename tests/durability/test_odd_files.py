@@ -11,7 +11,7 @@ import pytest
 
 from tests.durability.asking import NOT_FOUND, STORED, UNAVAILABLE, ask, get, is_ready, post
 from tests.durability.machine import needs
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 SECONDS = 2.0
 MEMORY = 8 << 20  # bytes: some copies of the largest value

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.durability.asking import STORED, ask, get, is_ready, post
-from tests.pods import Pod, until
+from tests.support.pod import Pod, until
 
 
 def test_a_second_process_ends_with_a_sentence_and_changes_nothing(tmp_path: Path) -> None:

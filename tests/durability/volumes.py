@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.durability.machine import needs
-from tests.pods import until
+from tests.support.pod import until
 
 SHORT = 1000  # bytes that a write to a FUSE volume takes at most
 

@@ -9,17 +9,17 @@ from importlib import resources
 from aiohttp import ETag, web
 
 from kubia_pet import __version__
-from kubia_pet.peers.gather import Cluster
+from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.metrics import Metrics
-from kubia_pet.aio.coalescer import NextRun
-from kubia_pet.web.render import Overview
-from kubia_pet.web.problem import JSON, TEXT, ProblemError, preferred
-from kubia_pet.web.replay import ORIGIN, Origin
-from kubia_pet.store import Store
-from kubia_pet.web.body import Uploads, expect_nothing
 from kubia_pet.model.value import NO_VALUE, Value
+from kubia_pet.peers.gather import Cluster
+from kubia_pet.store import Store
+from kubia_pet.web.body import BodyReader, expect_nothing
+from kubia_pet.web.problem import JSON, TEXT, ProblemError, preferred
+from kubia_pet.web.render import Overview
+from kubia_pet.web.replay import ORIGIN, Origin
 
-LARGE = 1 << 16  # bytes; rendering more is done in a thread, so that it does not hold the event loop
+OFFLOAD_BYTES = 1 << 16  # bytes; rendering more is done in a thread, so that it does not hold the event loop
 
 
 class Handlers:
@@ -31,7 +31,7 @@ class Handlers:
         store: Store,
         cluster: Cluster | None,
         metrics: Metrics,
-        uploads: Uploads,
+        uploads: BodyReader,
     ) -> None:
         self.draining = False
         self._pod = pod
@@ -40,8 +40,8 @@ class Handlers:
         self._metrics = metrics
         self._uploads = uploads
         self._overviews = {
-            TEXT: NextRun(self._overview_by(Overview.as_text)),
-            JSON: NextRun(self._overview_by(Overview.as_json)),
+            TEXT: Coalescer(self._overview_by(Overview.as_text)),
+            JSON: Coalescer(self._overview_by(Overview.as_json)),
         }
         self._openapi = (
             resources.files("kubia_pet").joinpath("openapi.json").read_text().replace("0.0.0", __version__)
@@ -68,12 +68,12 @@ class Handlers:
     async def overview(self, request: web.Request) -> web.Response:
         """This pod's value, then the cluster's."""
         kind = preferred(request, TEXT, JSON)
-        body = await self._overviews[kind].join(None)
+        body = await self._overviews[kind].submit(None)
         response = web.Response(
             body=body,
             headers={"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"},
         )
-        response[ORIGIN] = Origin(body, lambda _: self._overviews[kind].join(None))
+        response[ORIGIN] = Origin(body, lambda _: self._overviews[kind].submit(None))
         return response
 
     async def write(self, request: web.Request) -> web.Response:
@@ -162,7 +162,11 @@ class Handlers:
             reading = self._store.read()
             gathered = await self._cluster.gather(reading) if self._cluster else None
             overview = Overview(self._pod, await reading, gathered)
-            return await asyncio.to_thread(render, overview) if overview.size > LARGE else render(overview)
+            return (
+                await asyncio.to_thread(render, overview)
+                if overview.size > OFFLOAD_BYTES
+                else render(overview)
+            )
 
         return run
 

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
-from kubia_pet.web.connections import Connections
-from kubia_pet.web.handlers.handlers import LARGE, Handlers
-from kubia_pet.web.delivery import LargeAnswers
 from kubia_pet.metrics import Metrics
+from kubia_pet.store import StoreError, VolumeFullError
+from kubia_pet.web.connections import Connections
+from kubia_pet.web.delivery import LargeResponses
+from kubia_pet.web.handlers.handlers import OFFLOAD_BYTES, Handlers
 from kubia_pet.web.problem import RETRY, ProblemError
 from kubia_pet.web.protocol import NOT_HTTP, Connection
-from kubia_pet.web.replay import ORIGIN, SMALL, Repeat
-from kubia_pet.store import StoreError, VolumeFullError
+from kubia_pet.web.replay import MAX_REPLAY_BYTES, ORIGIN, Replay
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -35,7 +35,7 @@ class Edge:
         self._metrics = metrics
         self._connections = connections
         self._max_requests = max_requests
-        self._large = LargeAnswers()
+        self._large = LargeResponses()
 
     @web.middleware
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -52,7 +52,7 @@ class Edge:
                 response = _problem_of(error, request).response(request)
             if self._handlers.draining:
                 response.force_close()
-            if isinstance(response, web.Response) and (size := _size(response)) > LARGE:
+            if isinstance(response, web.Response) and (size := _size(response)) > OFFLOAD_BYTES:
                 response = await self._large.send(request, response, size)
         finally:
             self._connections.end(connection)
@@ -90,7 +90,7 @@ class Edge:
 
     def _repeat(
         self, request: web.Request, response: web.StreamResponse, count: Callable[[float], None]
-    ) -> Repeat | None:
+    ) -> Replay | None:
         """The same answer again; None where another one would be due, or one that aiohttp must send."""
         if (
             not isinstance(response, web.Response)
@@ -99,10 +99,10 @@ class Edge:
             or request.version != HttpVersion11
             or not request.keep_alive
             or response.keep_alive is False
-            or _size(response) > SMALL
+            or _size(response) > MAX_REPLAY_BYTES
         ):
             return None
-        return Repeat(response, admit=self._has_nothing_against_any, count=count)
+        return Replay(response, admit=self._has_nothing_against_any, count=count)
 
     def _has_nothing_against_any(self) -> bool:
         return not self._handlers.draining and len(self._connections.busy) < self._max_requests

@@ -10,7 +10,7 @@ from tests.hostile.clients.mix import Mix
 from tests.hostile.clients.raw_http import address_of
 from tests.hostile.clients.torture import times
 from tests.hostile.clients.vitals import files, memory, reads_proc, sockets, threads
-from tests.pods import Pod, until
+from tests.support.pod import Pod, until
 
 REQUESTS = times(6_000, 1_000_000)
 WARM_UP = REQUESTS // 5

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.hostile.clients.malformed import SMUGGLING, one_more
 from tests.hostile.clients.raw_http import body_of, exchange, request, statuses
 from tests.hostile.clients.vitals import memory, reads_proc
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 OLD = b"the old value"
 REQUESTS, AT_ONCE = 10_000, 16

@@ -12,7 +12,7 @@ import pytest
 
 from tests.hostile.clients.raw_http import address_of, request, statuses
 from tests.hostile.clients.torture import times
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 SIGTERMS = times(5, 50)
 DRAIN, FINISH = 0.4, 5.0

@@ -9,7 +9,7 @@ from tests.hostile.clients.good_client import PEERS, PROBES, Waits, ask_for
 from tests.hostile.clients.raw_http import exchange, request, statuses
 from tests.hostile.clients.swarm import SwarmProcess
 from tests.hostile.clients.vitals import reads_proc, sockets
-from tests.pods import Pod, until
+from tests.support.pod import Pod, until
 
 HEADERS, BODIES, DEAF = 1000, 200, 200
 SLOWER = 0.020  # seconds over twice the quiet value, at most

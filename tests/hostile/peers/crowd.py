@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import dns.message
 
-from tests.bad_peers import FLOODS, answers, closes_at_once, peer
-from tests.dns_server import SERVICE, NameServer, Zone, canned
+from tests.support.bad_peers import FLOODS, answers, closes_at_once, peer
+from tests.support.dns_server import SERVICE, NameServer, Zone, canned
 
 VALUE = b"Hey there! This greeting is of some length, so that a line looks like a line."
 

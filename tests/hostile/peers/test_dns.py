@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubia_pet.discovery import Discovered, Discovery, Lookup
-from kubia_pet.discovery.resolver import LookupFailedError
+from kubia_pet.discovery import Discovered, Discovery, Resolver
 from kubia_pet.discovery.records import peers_in
-from tests.dns_server import SERVICE, NameServer, Reply, Script, Zone, rcode, silence
+from kubia_pet.discovery.resolver import ResolutionFailedError
 from tests.hostile.peers.crowd import crowd
 from tests.hostile.peers.loop_watch import BOUND, shortest_hold
+from tests.support.dns_server import SERVICE, NameServer, Reply, Script, Zone, rcode, silence
 
 TIMEOUT = 0.4
 NAMED = f"_http._tcp.{SERVICE}"
@@ -41,7 +41,7 @@ def zone_of(number: int) -> Zone:
 
 @contextlib.asynccontextmanager
 async def discovery(names: int, seconds: float = TIMEOUT) -> AsyncIterator[Discovery]:
-    lookup = Lookup(SERVICE, nameserver=("127.0.0.1", names), timeout=seconds)
+    lookup = Resolver(SERVICE, nameserver=("127.0.0.1", names), timeout=seconds)
     opened = Discovery(lookup, pod="kubia-0", port=8080, max_age=0, observer=Unobserved())
     try:
         yield opened
@@ -310,7 +310,7 @@ def flooding_server() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def mangling() -> Iterator[tuple[Lookup, dict[str, bytes]]]:
+def mangling() -> Iterator[tuple[Resolver, dict[str, bytes]]]:
     """A look-up, and what its name server says over TCP after it."""
     said = {"answer": b""}
 
@@ -318,7 +318,7 @@ def mangling() -> Iterator[tuple[Lookup, dict[str, bytes]]]:
         return struct.pack("!H", query.id) + said["answer"][2:]
 
     with NameServer(over_tcp(reply)) as names:
-        yield Lookup(SERVICE, nameserver=names.address, timeout=0.1), said
+        yield Resolver(SERVICE, nameserver=names.address, timeout=0.1), said
 
 
 def _mangled(whole: bytes, cuts: list[tuple[int, int, bytes]]) -> bytes:
@@ -336,14 +336,14 @@ def _mangled(whole: bytes, cuts: list[tuple[int, int, bytes]]) -> bytes:
     )
 )
 def test_a_mangled_answer_is_peers_or_a_failure(
-    mangling: tuple[Lookup, dict[str, bytes]], cuts: list[tuple[int, int, bytes]]
+    mangling: tuple[Resolver, dict[str, bytes]], cuts: list[tuple[int, int, bytes]]
 ) -> None:
     lookup, said = mangling
     query = dns.message.make_query(NAMED, "SRV", use_edns=True)
     said["answer"] = _mangled(wire(query), cuts)
     try:
         service, records, _ = lookup.run()
-    except LookupFailedError as error:
+    except ResolutionFailedError as error:
         sentence = str(error)
         assert sentence.isprintable()
     else:

@@ -11,13 +11,13 @@ import dns.rcode
 import pytest
 from aiohttp import web
 
-from kubia_pet.web.app import build
 from kubia_pet.config import Settings
-from tests.bad_peers import answers, original, peer
-from tests.dns_server import SERVICE, NameServer, Zone, rcode
+from kubia_pet.web.app import build
 from tests.hostile.peers.crowd import crowd
 from tests.hostile.peers.loop_watch import BOUND, shortest_hold
-from tests.pods import Pod
+from tests.support.bad_peers import answers, original, peer
+from tests.support.dns_server import SERVICE, NameServer, Zone, rcode
+from tests.support.pod import Pod
 
 NAME = SERVICE.rstrip(".")
 EVIL = [

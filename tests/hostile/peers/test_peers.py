@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.bad_peers import (
+from tests.hostile.peers.crowd import crowd
+from tests.hostile.peers.loop_watch import BOUND, shortest_hold
+from tests.support.bad_peers import (
     CHUNKED,
     FLOODS,
     ONE_BYTE_A_SECOND,
@@ -26,9 +28,7 @@ from tests.bad_peers import (
     resets_in_its_answer,
     says,
 )
-from tests.gathering import MIB, View, label_of, view_of
-from tests.hostile.peers.crowd import crowd
-from tests.hostile.peers.loop_watch import BOUND, shortest_hold
+from tests.support.gathering import MIB, View, label_of, view_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
 GOOD = answers(b"Hey there!", Content_Type="text/plain")

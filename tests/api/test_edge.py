@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from kubia_pet.config import Settings
 from kubia_pet.web.delivery import PATIENCE, ROOM
 from kubia_pet.web.server import RESERVE, listen
-from kubia_pet.config import Settings
 from tests.hostile.clients.raw_http import (
     address_of,
     body_of,
@@ -25,7 +25,7 @@ from tests.hostile.clients.raw_http import (
     statuses,
 )
 from tests.hostile.clients.vitals import reads_proc, sockets
-from tests.pods import Pod, until
+from tests.support.pod import Pod, until
 
 LIMIT = 4096
 OLD = "the old value"

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from tests.pods import until
+from tests.support.pod import until
 
 
 def free_ports(count: int) -> int:

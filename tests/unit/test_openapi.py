@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.web.app import build
 from kubia_pet.config import Settings
-from tests.pods import Pod
+from kubia_pet.web.app import build
+from tests.support.pod import Pod
 
 DOCUMENT = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text())
 

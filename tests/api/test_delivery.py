@@ -8,9 +8,9 @@ import aiohttp
 import pytest
 
 from kubia_pet.web.render import SHOWN
-from tests.bad_peers import answers, peer
-from tests.dns_server import SERVICE, NameServer, Zone
-from tests.pods import Pod
+from tests.support.bad_peers import answers, peer
+from tests.support.dns_server import SERVICE, NameServer, Zone
+from tests.support.pod import Pod
 
 JSON = {"Accept": "application/json"}
 Crowd = Callable[[int, bytes], AbstractAsyncContextManager[aiohttp.ClientSession]]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.bad_peers import Behaviour, answers, peer, says
-from tests.pods import Pod
+from tests.support.bad_peers import Behaviour, answers, peer, says
+from tests.support.pod import Pod
 
 
 async def health(*options: str, **env: str) -> tuple[int | None, str]:

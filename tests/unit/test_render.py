@@ -9,16 +9,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kubia_pet.peers.result import Answer
-from kubia_pet.peers.gather import Gathered
-from kubia_pet.discovery import Discovered, Finding, Peer
-from kubia_pet.web.render import Overview, in_one_line
+from kubia_pet.discovery import Discovered
+from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import Value
+from kubia_pet.peers.gather import Gathered
+from kubia_pet.peers.result import PeerResult
+from kubia_pet.web.render import Overview, in_one_line
 
 SERVICE = "kubia.default.svc.cluster.local"
-REFUSED = Finding("refused", "10.0.0.1 port 8080 refuses connections")
-FAILED = Finding("dns-failed", "DNS failed: SERVFAIL.")
-NOT_HEADLESS = Finding("not-headless", "It has a cluster IP.")
+REFUSED = Diagnostic("refused", "10.0.0.1 port 8080 refuses connections")
+FAILED = Diagnostic("dns-failed", "DNS failed: SERVFAIL.")
+NOT_HEADLESS = Diagnostic("not-headless", "It has a cluster IP.")
 
 
 def pod(ordinal: int) -> Peer:
@@ -26,18 +28,21 @@ def pod(ordinal: int) -> Peer:
 
 
 def overview(
-    *answers: Answer, failure: Finding | None = None, findings: tuple[Finding, ...] = (), age: float = 0
+    *answers: PeerResult,
+    failure: Diagnostic | None = None,
+    diagnostics: tuple[Diagnostic, ...] = (),
+    age: float = 0,
 ) -> Overview:
     """Of kubia-0, with kubia-0's own answer first."""
     peers = tuple(answer.peer for answer in answers)
-    found = Discovered(SERVICE, peers, findings, time.monotonic() - age, failure)
+    found = Discovered(SERVICE, peers, diagnostics, time.monotonic() - age, failure)
     return Overview("kubia-0", answers[0].value, Gathered(found, answers))
 
 
 def of_values(*values: bytes | None) -> Overview:
     return overview(
         *(
-            Answer(pod(ordinal), None if value is None else Value(value))
+            PeerResult(pod(ordinal), None if value is None else Value(value))
             for ordinal, value in enumerate(values)
         )
     )
@@ -60,7 +65,7 @@ def test_the_cluster_is_shown_word_for_word_as_in_the_book() -> None:
 
 
 def test_a_peer_that_did_not_answer_has_a_line_that_cannot_be_taken_for_data() -> None:
-    shown = overview(Answer(pod(0)), Answer(pod(1), error=REFUSED)).as_text().decode()
+    shown = overview(PeerResult(pod(0)), PeerResult(pod(1), error=REFUSED)).as_text().decode()
     assert shown.splitlines()[3:] == [
         f"- kubia-0.{SERVICE}: No data posted yet",
         f"! kubia-1.{SERVICE}: 10.0.0.1 port 8080 refuses connections",
@@ -68,7 +73,7 @@ def test_a_peer_that_did_not_answer_has_a_line_that_cannot_be_taken_for_data() -
 
 
 def test_a_failed_discovery_and_each_finding_have_such_a_line_too() -> None:
-    shown = overview(Answer(pod(0)), failure=FAILED, findings=(NOT_HEADLESS,)).as_text().decode()
+    shown = overview(PeerResult(pod(0)), failure=FAILED, diagnostics=(NOT_HEADLESS,)).as_text().decode()
     assert shown.splitlines()[3:5] == [
         f"! {SERVICE}: DNS failed: SERVFAIL.",
         f"! {SERVICE}: It has a cluster IP.",
@@ -76,19 +81,19 @@ def test_a_failed_discovery_and_each_finding_have_such_a_line_too() -> None:
 
 
 def test_peers_of_an_older_answer_are_marked_as_old() -> None:
-    shown = overview(Answer(pod(0)), Answer(pod(1)), failure=FAILED, age=12.1).as_text().decode()
+    shown = overview(PeerResult(pod(0)), PeerResult(pod(1)), failure=FAILED, age=12.1).as_text().decode()
     assert shown.splitlines()[3] == f"! {SERVICE}: DNS failed: SERVFAIL. These are the peers of 12 s ago."
 
 
 def test_json_names_pod_value_service_discovery_and_each_peer() -> None:
     shown = json.loads(
         overview(
-            Answer(pod(0), Value(b"mine")),
-            Answer(pod(1), Value(b"\xff\x00")),
-            Answer(pod(2)),
-            Answer(pod(3), error=REFUSED),
+            PeerResult(pod(0), Value(b"mine")),
+            PeerResult(pod(1), Value(b"\xff\x00")),
+            PeerResult(pod(2)),
+            PeerResult(pod(3), error=REFUSED),
             failure=FAILED,
-            findings=(NOT_HEADLESS,),
+            diagnostics=(NOT_HEADLESS,),
         ).as_json()
     )
     assert 0 <= shown["discovery"].pop("age") < 10

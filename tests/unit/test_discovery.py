@@ -13,8 +13,8 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from kubia_pet.discovery import Discovered, Discovery, Lookup, service_of
-from tests.dns_server import SERVICE, NameServer, Script, Zone, rcode, silence
+from kubia_pet.discovery import Discovered, Discovery, Resolver, service_of
+from tests.support.dns_server import SERVICE, NameServer, Script, Zone, rcode, silence
 
 NAME = SERVICE.rstrip(".")
 PORT = 8080  # that this pod listens on
@@ -57,7 +57,7 @@ async def discovery(
 ) -> AsyncIterator[Discovery]:
     """What this pod has for discovery; asks anew each time unless `max_age` is given."""
     given = {} if resolv_conf is None else {"resolv_conf": str(resolv_conf)}
-    lookup = Lookup(service, nameserver=names.address, timeout=timeout, **given)
+    lookup = Resolver(service, nameserver=names.address, timeout=timeout, **given)
     opened = Discovery(lookup, pod=pod, port=PORT, max_age=max_age, observer=Seen())
     try:
         yield opened
@@ -163,7 +163,7 @@ async def test_a_short_service_name_goes_through_the_search_domains(
 
 
 async def test_without_any_name_server_discovery_fails_with_a_sentence(tmp_path: Path) -> None:
-    lookup = Lookup(SERVICE, nameserver=None, timeout=1.0, resolv_conf=str(tmp_path / "missing"))
+    lookup = Resolver(SERVICE, nameserver=None, timeout=1.0, resolv_conf=str(tmp_path / "missing"))
     opened = Discovery(lookup, pod="kubia-0", port=PORT, max_age=2, observer=Seen())
     found = await opened.discover()
     opened.close()
@@ -285,7 +285,7 @@ async def test_no_such_name_and_no_records_mean_alone_and_are_no_error(script: S
     with NameServer(script) as names:
         found = await discovered(names)
     assert hosts(found) == ["kubia-0"]
-    assert (found.failure, found.findings) == (None, ())
+    assert (found.failure, found.diagnostics) == (None, ())
     assert found.taken_at is not None
 
 
@@ -451,9 +451,9 @@ async def test_a_service_that_is_not_headless_is_recognised_and_named(names: Nam
     zone.pods = {SERVICE: (80, ["10.96.3.4"])}
     found = await discovered(names)
     assert hosts(found) == ["kubia-0"]
-    (finding,) = found.findings
-    assert finding.code == "not-headless"
-    assert "clusterIP: None" in finding.message
+    (diagnostic,) = found.diagnostics
+    assert diagnostic.code == "not-headless"
+    assert "clusterIP: None" in diagnostic.message
 
 
 @pytest.mark.parametrize(("host", "address"), [("172-17-0-2", "172.17.0.2"), ("2001-db8--7", "2001:db8::7")])
@@ -463,9 +463,9 @@ async def test_targets_that_are_dashed_addresses_are_recognised_and_named(
     zone.pods.clear()
     zone.add(host, PORT, address)
     found = await discovered(names)
-    (finding,) = found.findings
-    assert finding.code == "no-host-names"
-    assert "serviceName" in finding.message
+    (diagnostic,) = found.diagnostics
+    assert diagnostic.code == "no-host-names"
+    assert "serviceName" in diagnostic.message
     assert hosts(found) == ["kubia-0", host]
 
 
@@ -503,7 +503,7 @@ async def test_more_pods_than_are_asked_are_said_and_this_one_is_kept(names: Nam
     found = await discovered(names, zone.service, pod="k-1150", timeout=10)
     assert len(found.peers) == 1000
     assert [peer.name for peer in found.peers if peer.is_self] == ["k-1150.k.d"]
-    assert [finding.code for finding in found.findings] == ["too-many"]
+    assert [diagnostic.code for diagnostic in found.diagnostics] == ["too-many"]
 
 
 # This pod's own name

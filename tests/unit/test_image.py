@@ -15,9 +15,9 @@ from packaging.requirements import Requirement
 
 from kubia_pet import __version__
 from kubia_pet.config import Settings
-from tests.test_manifests import POD
+from tests.unit.test_manifests import POD
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SETTINGS = Settings()
 INSTRUCTIONS: list[tuple[str, str]] = re.findall(
     r"^([A-Z]+) +(.*)$", (ROOT / "Dockerfile").read_text().replace("\\\n", " "), re.MULTILINE

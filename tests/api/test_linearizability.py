@@ -12,8 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.linearizability import UNKNOWN, Operation, is_linearizable
-from tests.local_set import LocalSet
+from tests.support.linearizability import UNKNOWN, Operation, is_linearizable
+from tests.support.local_set import LocalSet
 
 SECONDS = 8.0
 TIMEOUT = aiohttp.ClientTimeout(total=5)

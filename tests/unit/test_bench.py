@@ -19,7 +19,7 @@ from bench.figures import Figure, table
 from bench.load import LoadError, load
 from bench.plot import plot
 from bench.processes import Processes, ask
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 TINY = Effort(rounds=1, seconds=0.1, warm_up=0.05, pods=2, curve=(1, 3), crowd=30, requests=40, idle=0.2)
 BY_WRK = 1.0  # second of load from which on wrk is taken

@@ -13,8 +13,8 @@ import dns.query
 import dns.rcode
 import pytest
 
-from tests.local_set import LocalSet
-from tests.pods import until
+from tests.support.local_set import LocalSet
+from tests.support.pod import until
 
 GREETING = "Hey there! This greeting was submitted to kubia-0."
 SERVICE = "kubia.default.svc.cluster.local"

@@ -9,7 +9,7 @@ import pytest
 
 from kubia_pet import __version__
 from kubia_pet.local.dns_server import NameServer, Zone
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 SERVICE = "kubia.default.svc.cluster.local"
 PLAIN = {"Accept": "text/plain"}

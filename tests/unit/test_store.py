@@ -19,7 +19,7 @@ from kubia_pet.store import (
     VolumeUnavailableError,
     VolumeUnusableError,
 )
-from tests.disk import Disk
+from tests.support.disk import Disk
 
 LIMIT = 100_000
 TIMEOUT = 0.5

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from kubia_pet.aio.expiry import Waiting
+from kubia_pet.aio.expiry import ExpiryQueue
 
 
 async def test_whoever_waits_for_too_long_is_given_up_in_turn_and_nobody_else() -> None:
     given_up: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    waiting: Waiting[str] = Waiting(0.2, lambda one: given_up.put_nowait((one, loop.time() - began)))
+    waiting: ExpiryQueue[str] = ExpiryQueue(0.2, lambda one: given_up.put_nowait((one, loop.time() - began)))
     began = loop.time()
     for one in ("first", "second", "third"):
         waiting.add(one)
@@ -25,7 +25,7 @@ async def test_whoever_waits_for_too_long_is_given_up_in_turn_and_nobody_else() 
 async def test_one_that_comes_when_all_have_gone_has_its_whole_time() -> None:
     given_up = asyncio.Event()
     loop = asyncio.get_running_loop()
-    waiting: Waiting[str] = Waiting(0.5, lambda _: given_up.set())
+    waiting: ExpiryQueue[str] = ExpiryQueue(0.5, lambda _: given_up.set())
     for _ in range(4):  # nobody in it waits for long
         waiting.add("one")
         await asyncio.sleep(0.15)
@@ -39,7 +39,7 @@ async def test_one_that_comes_when_all_have_gone_has_its_whole_time() -> None:
 
 async def test_one_who_comes_again_begins_anew() -> None:
     given_up = asyncio.Event()
-    waiting: Waiting[str] = Waiting(0.5, lambda _: given_up.set())
+    waiting: ExpiryQueue[str] = ExpiryQueue(0.5, lambda _: given_up.set())
     for _ in range(5):
         waiting.discard("one")
         waiting.add("one")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.web.app import build
-from kubia_pet.metrics import Metrics
 from kubia_pet.config import ENV_PREFIX, Settings, default_shown
+from kubia_pet.metrics import Metrics
+from kubia_pet.web.app import build
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1].parent
 README = (ROOT / "README.md").read_text()
 
 

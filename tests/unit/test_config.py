@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubia_pet.config import ENV_PREFIX, Address, Duration, Settings, Size
-from tests.pods import Pod
+from tests.support.pod import Pod
 
 # What Kubernetes injects for Services of these names (docs: "Discovering services", environment variables).
 SERVICES = ("KUBIA", "KUBIA_PUBLIC", "KUBIA_PET", "PET")

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import dns.rcode
 import pytest
 
-from tests.bad_peers import (
+from tests.support.bad_peers import (
     ENDLESS,
     Behaviour,
     answers,
@@ -21,8 +21,8 @@ from tests.bad_peers import (
     request,
     says,
 )
-from tests.dns_server import rcode
-from tests.gathering import MIB, view_of
+from tests.support.dns_server import rcode
+from tests.support.gathering import MIB, view_of
 
 needs_ipv6 = pytest.mark.skipif(
     not socket.has_dualstack_ipv6() and "CI" not in os.environ, reason="this machine has no IPv6"

@@ -15,12 +15,12 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubia_pet.web.app import CONNECTIONS, build
-from kubia_pet.web.protocol import Gate
 from kubia_pet.config import Settings
+from kubia_pet.web.app import CONNECTIONS, build
+from kubia_pet.web.protocol import ProtocolFactory
 from tests.hostile.clients.raw_http import address_of, deaf_client
 from tests.hostile.clients.vitals import memory, reads_proc
-from tests.pods import Pod, until
+from tests.support.pod import Pod, until
 
 DATA = b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n"
 OVERVIEW = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -107,7 +107,7 @@ async def test_it_is_not_parsed_again(tmp_path: Path) -> None:
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server
-    gate = Gate(runner.server, app[CONNECTIONS], cap=10, timeout=5)
+    gate = ProtocolFactory(runner.server, app[CONNECTIONS], cap=10, timeout=5)
     (tmp_path / "kubia.txt").write_text("1")
     server = await asyncio.get_running_loop().create_server(gate, "127.0.0.1", 0)
     try:

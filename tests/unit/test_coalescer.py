@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubia_pet.aio.coalescer import NextRun
+from kubia_pet.aio.coalescer import Coalescer
 
 
 class Runs:
@@ -17,7 +17,7 @@ class Runs:
         self.begun: list[tuple[str, int]] = []  # argument and number of callers
         self.under_way = 0
         self._ends: asyncio.Queue[Exception | None] = asyncio.Queue()
-        self.shared = NextRun(self._run, timeout=timeout, late=lambda: TimeoutError("late"))
+        self.shared = Coalescer(self._run, timeout=timeout, late=lambda: TimeoutError("late"))
 
     async def _run(self, argument: str, callers: int) -> int:
         """Returns its own number."""
@@ -31,9 +31,9 @@ class Runs:
             raise error
         return number
 
-    async def join(self, *arguments: str) -> list[asyncio.Future[int]]:
+    async def submit(self, *arguments: str) -> list[asyncio.Future[int]]:
         """Callers that came in this order."""
-        callers = [self.shared.join(argument) for argument in arguments]
+        callers = [self.shared.submit(argument) for argument in arguments]
         await turns()
         return callers
 
@@ -51,7 +51,7 @@ async def turns() -> None:
 
 async def test_callers_that_come_at_once_share_a_run_with_the_newest_argument() -> None:
     runs = Runs()
-    callers = await runs.join("a", "b", "c")
+    callers = await runs.submit("a", "b", "c")
     await runs.end_one()
     assert await asyncio.gather(*callers) == [0, 0, 0]
     assert runs.begun == [("c", 3)]
@@ -59,8 +59,8 @@ async def test_callers_that_come_at_once_share_a_run_with_the_newest_argument() 
 
 async def test_nobody_joins_a_run_that_began_before_they_came() -> None:
     runs = Runs()
-    (first,) = await runs.join("a")
-    late = await runs.join("b", "c")
+    (first,) = await runs.submit("a")
+    late = await runs.submit("b", "c")
     await runs.end_one()
     assert first.done()
     assert not any(caller.done() for caller in late)
@@ -77,18 +77,18 @@ async def test_a_run_that_cannot_even_begin_is_an_error_for_its_callers_and_for_
         done.set_result(argument)
         return done
 
-    shared = NextRun(run)
-    failing = [shared.join("good"), shared.join("bad")]
+    shared = Coalescer(run)
+    failing = [shared.submit("good"), shared.submit("bad")]
     for caller in failing:
         with pytest.raises(OSError, match="broken"):
             await asyncio.wait_for(caller, 1)
-    assert await asyncio.wait_for(shared.join("good"), 1) == "good"
+    assert await asyncio.wait_for(shared.submit("good"), 1) == "good"
 
 
 async def test_an_error_goes_to_all_callers_of_its_run_and_to_no_other() -> None:
     runs = Runs()
-    failing = await runs.join("a", "b")
-    (next_,) = await runs.join("c")
+    failing = await runs.submit("a", "b")
+    (next_,) = await runs.submit("c")
     await runs.end_one(OSError("broken"))
     for caller in failing:
         with pytest.raises(OSError, match="broken"):
@@ -99,7 +99,7 @@ async def test_an_error_goes_to_all_callers_of_its_run_and_to_no_other() -> None
 
 async def test_a_caller_that_is_cancelled_leaves_the_run_to_the_others() -> None:
     runs = Runs()
-    gone, staying = await runs.join("a", "b")
+    gone, staying = await runs.submit("a", "b")
     gone.cancel()
     await turns()
     await runs.end_one()
@@ -111,13 +111,13 @@ async def test_a_run_whose_callers_are_all_gone_still_runs_and_its_error_is_nobo
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     runs = Runs()
-    (first,) = await runs.join("a")
-    (gone,) = await runs.join("b")
+    (first,) = await runs.submit("a")
+    (gone,) = await runs.submit("b")
     gone.cancel()
     await runs.end_one()
     await runs.end_one(OSError("broken"))
     assert await first == 0
-    (after,) = await runs.join("c")
+    (after,) = await runs.submit("c")
     await runs.end_one()
     assert await after == 2
     assert [argument for argument, _ in runs.begun] == ["a", "b", "c"]
@@ -126,8 +126,8 @@ async def test_a_run_whose_callers_are_all_gone_still_runs_and_its_error_is_nobo
 
 async def test_a_thousand_callers_make_two_runs_one_under_way_and_one_that_waits() -> None:
     runs = Runs()
-    first = await runs.join("first")
-    others = await runs.join(*map(str, range(1000)))
+    first = await runs.submit("first")
+    others = await runs.submit(*map(str, range(1000)))
     await runs.end_one()
     await runs.end_one()
     assert set(await asyncio.gather(*first, *others)) == {0, 1}
@@ -137,14 +137,14 @@ async def test_a_thousand_callers_make_two_runs_one_under_way_and_one_that_waits
 async def test_who_waits_for_too_long_is_told_in_time_whether_its_run_began_or_not() -> None:
     runs, loop = Runs(timeout=0.1), asyncio.get_running_loop()
     began = loop.time()
-    (served,) = await runs.join("a")
+    (served,) = await runs.submit("a")
     await asyncio.sleep(0.05)  # what is measured is a span of time
-    (waiting,) = await runs.join("b")
+    (waiting,) = await runs.submit("b")
     for caller, seconds in ((served, 0.1), (waiting, 0.15)):
         with pytest.raises(TimeoutError, match="late"):
             await caller
         assert seconds - 0.01 < loop.time() - began < seconds + 1
-    (in_time,) = await runs.join("c")
+    (in_time,) = await runs.submit("c")
     await runs.end_one()
     await runs.end_one()
     assert await in_time == 1
@@ -163,7 +163,9 @@ def test_whoever_comes_and_goes_when_each_result_is_of_a_run_that_began_later_wi
             match event:
                 case "comes":
                     begun = len(runs.begun)
-                    callers.extend((len(callers), begun, task) for task in await runs.join(str(len(callers))))
+                    callers.extend(
+                        (len(callers), begun, task) for task in await runs.submit(str(len(callers)))
+                    )
                 case "leaves" if callers:
                     callers[len(callers) // 2][2].cancel()
                     await turns()

@@ -6,10 +6,10 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kubia_pet.peers.result import Answer
+from kubia_pet.discovery import Discovery, Resolver
 from kubia_pet.peers.gather import Cluster
-from kubia_pet.discovery import Discovery, Lookup
-from tests.dns_server import SERVICE, NameServer, Zone
+from kubia_pet.peers.result import PeerResult
+from tests.support.dns_server import SERVICE, NameServer, Zone
 
 OWN_PORT = 8080  # what this pod, kubia-0, says it listens on: nobody does
 MIB = 2**20
@@ -39,7 +39,7 @@ class View:
     outcomes: Outcomes
     took: float = 0.0  # seconds of the last gathering
 
-    async def answers(self) -> dict[str, Answer]:
+    async def answers(self) -> dict[str, PeerResult]:
         """A gathering's answers by host name, in their order."""
         began = time.perf_counter()
         gathered = await self.cluster.gather(asyncio.sleep(0))
@@ -58,7 +58,7 @@ class View:
             self.zone.add(host, port, *addresses)
 
 
-def label_of(answer: Answer) -> str:
+def label_of(answer: PeerResult) -> str:
     if answer.error:
         return f"({answer.error.code})"
     return "None" if answer.value is None else answer.value.data.decode(errors="backslashreplace")
@@ -79,7 +79,7 @@ async def view_of(
     zone.add("kubia-0", OWN_PORT)
     outcomes = Outcomes()
     with NameServer(zone) as names:
-        lookup = Lookup(SERVICE, nameserver=names.address, timeout=1.0)
+        lookup = Resolver(SERVICE, nameserver=names.address, timeout=1.0)
         discovery = Discovery(lookup, pod="kubia-0", port=OWN_PORT, max_age=0, observer=outcomes)
         async with Cluster(
             discovery,
