@@ -20,6 +20,7 @@ check: .venv/check ## Check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 torture: .venv/test ## Run the long forms of the crash, fault and load tests
 	KUBIA_PET_TORTURE=1 $(BIN)/python -m pytest -s tests/durability tests/hostile

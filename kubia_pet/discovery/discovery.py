@@ -10,11 +10,11 @@ from typing import Protocol
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.discovery.records import peers_in
 from kubia_pet.discovery.resolver import ResolutionFailedError, Resolver, no_answer_within
+from kubia_pet.limits import STALE_ANSWER_TIME
 from kubia_pet.model.diagnostic import Diagnostic
 from kubia_pet.model.peer import Peer
 
 log = logging.getLogger(__name__)
-KEPT_FOR = 60.0  # seconds that the last good answer is used while DNS fails
 RENEWED_AT = 0.75  # of its time in use: then the next answer is asked for, and nobody waits for it
 
 
@@ -56,7 +56,8 @@ class Discovery:
     """Finds the pods of one headless service.
 
     An answer is used until its TTL ends, `max_age` seconds at most, and no longer, so that a pod which
-    the cluster's DNS knows is seen. While DNS fails the last good answer stands for up to KEPT_FOR seconds,
+    the cluster's DNS knows is seen. While DNS fails the last good answer stands for up to STALE_ANSWER_TIME
+    seconds,
     marked with the failure. A fresh answer costs no waiting, and who asks all the time always has one, as it
     is renewed ahead of its end; a look-up is shared by all who wait for it.
     """
@@ -120,7 +121,7 @@ class Discovery:
     def _without_answer(self, sentence: str, now: float) -> Discovered:
         failure = Diagnostic("dns-failed", sentence)
         last = self._last
-        if last is not None and last.taken_at is not None and now - last.taken_at <= KEPT_FOR:
+        if last is not None and last.taken_at is not None and now - last.taken_at <= STALE_ANSWER_TIME:
             return replace(last, failure=failure)
         service = self._lookup.service.rstrip(".")
         alone, _ = peers_in((), service=service, pod=self._pod, port=self._port)

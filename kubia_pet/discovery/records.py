@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from kubia_pet.limits import MAX_PEERS
 from kubia_pet.model.diagnostic import Diagnostic
 from kubia_pet.model.peer import Peer
-
-MOST_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
 
 
 @dataclass(frozen=True)
@@ -55,13 +54,13 @@ def peers_in(
         for name, record in by_target.items()
     ]
     others.sort(key=_rank)
-    if len(others) >= MOST_PEERS:
+    if len(others) >= MAX_PEERS:
         number = len(others) + 1
         diagnostics.append(
-            Diagnostic("too-many", f"{service} has {number} pods, only {MOST_PEERS} are asked.")
+            Diagnostic("too-many", f"{service} has {number} pods, only {MAX_PEERS} are asked.")
         )
     own_self = Peer(own_name, is_self=True, endpoints=())
-    return sorted([own_self, *others[: MOST_PEERS - 1]], key=_rank), diagnostics
+    return sorted([own_self, *others[: MAX_PEERS - 1]], key=_rank), diagnostics
 
 
 def _rank(peer: Peer) -> tuple[bool, int | None, str]:

@@ -14,10 +14,10 @@ import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.IN.SRV import SRV
 
-from kubia_pet.discovery.records import MOST_PEERS, Record
+from kubia_pet.discovery.records import Record
+from kubia_pet.limits import ADDRESS_CONCURRENCY, MAX_PEERS
 
 _ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
-ADDRESS_CONCURRENCY = 16  # address look-ups, where an answer has no additional section
 
 
 class ResolutionFailedError(Exception):
@@ -97,7 +97,7 @@ class Resolver:
                 known.setdefault(rrset.name, []).extend(rdata.address for rdata in rrset)
         found = [
             (rdata.target, rdata.port)
-            for rdata in list(answer)[: 2 * MOST_PEERS]
+            for rdata in list(answer)[: 2 * MAX_PEERS]
             if isinstance(rdata, SRV) and rdata.target != dns.name.root  # RFC 2782: the root means nobody
         ]
         missing = {target for target, _ in found if target not in known}

@@ -7,11 +7,11 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubia_pet.aio.signals import stop_signals
 from kubia_pet.local.banner import screen
 from kubia_pet.local.dns_server import NameServer, Zone
 from kubia_pet.local.proxy import PublicService
 from kubia_pet.local.supervisor import HOST, LocalPod
-from kubia_pet.web.server import stop_signals
 
 log = logging.getLogger(__name__)
 SERVICE = "kubia.default.svc.cluster.local"

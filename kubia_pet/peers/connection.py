@@ -7,12 +7,11 @@ from typing import cast
 
 import httptools
 
+from kubia_pet.limits import MAX_PEER_OVERHEAD_BYTES, PEER_READ_BUFFER_BYTES
 from kubia_pet.model.diagnostic import Diagnostic
 
 # Bytes of an answer taken in one go, as 8 KiB of one-byte chunks need a millisecond; and of all that is
 # no value in one answer.
-READ_BUFFER_BYTES = 8192
-OVERHEAD = 1 << 16
 
 
 class FetchError(Exception):
@@ -56,7 +55,7 @@ class PeerConnection(asyncio.BufferedProtocol):
         self._judge = judge
         self._in_body = False
         self._parser = httptools.HttpResponseParser(self)
-        self._buffer = memoryview(bytearray(READ_BUFFER_BYTES))
+        self._buffer = memoryview(bytearray(PEER_READ_BUFFER_BYTES))
         self._answer: asyncio.Future[Response] | None = None
         self._again: Callable[[], None] | None = None
         self._transport: asyncio.Transport
@@ -105,7 +104,7 @@ class PeerConnection(asyncio.BufferedProtocol):
             self._fail(FetchError("garbled", "answered something that is not HTTP"))
         if self._complete:
             self._succeed()
-        elif self._taken - len(self._body) > OVERHEAD + len(self._body):
+        elif self._taken - len(self._body) > MAX_PEER_OVERHEAD_BYTES + len(self._body):
             self._fail(FetchError("garbled", "answered with more framing than value"))
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 
+from kubia_pet.limits import PEER_CONCURRENCY
 from kubia_pet.model.peer import Peer
 from kubia_pet.peers.connection import Response
 from kubia_pet.peers.pool import Endpoint
 from kubia_pet.peers.result import PeerResult
-
-PEER_CONCURRENCY = 32  # peers asked at the same time: all may come to the event loop's attention at once
 
 Asked = asyncio.Future[Response]
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from kubia_pet import __version__
 from kubia_pet.aio.expiry import ExpiryQueue
+from kubia_pet.limits import KEEPALIVE_EXPIRY, MAX_KEEPALIVE
 from kubia_pet.peers.connection import (
     ConnectError,
     FetchError,
@@ -15,10 +16,6 @@ from kubia_pet.peers.connection import (
     no_answer_within,
 )
 
-KEEPALIVE_EXPIRY = (
-    4.0  # seconds that an unused connection is kept: less than any server's, the original's 5 s included
-)
-MAX_KEEPALIVE = 512  # connections kept in all
 Endpoint = tuple[str, int]  # address and port
 _QUESTION = (
     b"GET /data HTTP/1.1\r\nHost: %b:%d\r\nUser-Agent: kubia-pet/"

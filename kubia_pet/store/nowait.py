@@ -11,7 +11,6 @@ import os
 import sys
 from contextlib import suppress
 
-MAX_NOWAIT_BYTES = 1 << 16  # bytes: copying more would itself hold the event loop
 _OPENAT2 = 437  # on x86-64, arm64 and most others; where it is another call, or none, each look says no
 _RESOLVE_CACHED = 0x20
 

@@ -12,13 +12,13 @@ from aiofiles.os import wrap
 
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
+from kubia_pet.limits import MEND_INTERVAL
 from kubia_pet.model.value import Value
 from kubia_pet.store.errors import StoreError, VolumeUnavailableError, VolumeUnusableError
 from kubia_pet.store.volume import Volume
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-MEND_INTERVAL = 1.0  # seconds
 
 
 class StoreObserver(Protocol):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from kubia_pet.limits import MAX_NOWAIT_BYTES
 from kubia_pet.store.errors import (
     StoreError,
     ValueUnreadableError,
@@ -21,7 +22,7 @@ from kubia_pet.store.errors import (
     VolumeUnavailableError,
     VolumeUnusableError,
 )
-from kubia_pet.store.nowait import MAX_NOWAIT_BYTES, Seen, prepare
+from kubia_pet.store.nowait import Seen, prepare
 
 FILE = "kubia.txt"
 TEMPORARY = ".kubia.txt.tmp"  # one name is enough: the lock leaves a volume one writer

@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import HttpVersion11, web
 
+from kubia_pet.limits import MAX_BUFFERED_BODIES
 from kubia_pet.web.problem import ProblemError
-
-MAX_BUFFERED_BODIES = 32  # bodies of the largest size that may be in memory at the same time, in bytes
 
 
 class BodyReader:

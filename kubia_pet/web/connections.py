@@ -6,8 +6,7 @@ from itertools import chain
 from aiohttp import web
 
 from kubia_pet.aio.expiry import ExpiryQueue
-
-NEWCOMERS = 32  # also how many are accepted in a row: none makes room before its request can be read
+from kubia_pet.limits import NEWCOMERS
 
 
 class Connections:

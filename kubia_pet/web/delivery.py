@@ -4,17 +4,15 @@ import asyncio
 
 from aiohttp import web
 
+from kubia_pet.limits import MAX_SENDING_BYTES, SENDING_PATIENCE
 from kubia_pet.web.problem import RETRY, ProblemError
-
-ROOM = 64 * 2**20  # bytes that clients may be taking at the same time
-PATIENCE = 1.0  # seconds for which a client may take its answer, while others want the room
 
 
 class LargeResponses:
-    """Sends them, at most ROOM bytes at the same time; whoever takes too long makes room, and is cut off."""
+    """Sends them, MAX_SENDING_BYTES at most at the same time; whoever takes too long is cut off."""
 
     def __init__(self) -> None:
-        self._room = ROOM
+        self._room = MAX_SENDING_BYTES
         self._taking: dict[web.RequestHandler, tuple[float, int]] = {}  # since when, how many bytes
 
     async def send(self, request: web.Request, response: web.Response, size: int) -> web.Response:
@@ -35,7 +33,7 @@ class LargeResponses:
         return response
 
     def _has_room(self, size: int) -> bool:
-        patient_since = asyncio.get_running_loop().time() - PATIENCE
+        patient_since = asyncio.get_running_loop().time() - SENDING_PATIENCE
         for connection, (began, _) in list(self._taking.items()):
             if size <= self._room or began > patient_since:
                 break

@@ -9,9 +9,10 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from kubia_pet.limits import MAX_REPLAY_BYTES
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.problem import ProblemError
-from kubia_pet.web.replay import MAX_REPLAY_BYTES, Replay
+from kubia_pet.web.replay import Replay
 
 NOT_HTTP = "This is no request as HTTP/1.1 has it."
 _BLANK = b"\r\n\r\n"  # ends a head

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubia_pet.discovery import Discovered
+from kubia_pet.limits import MAX_OVERVIEW_BYTES
 from kubia_pet.model.diagnostic import Diagnostic
 from kubia_pet.model.value import NO_VALUE, Value, utf8
 from kubia_pet.peers.gather import Gathered
@@ -22,8 +23,7 @@ _UNSAFE = re.compile(
 _SLICE = 1 << 16  # characters escaped in one call, so that a thread lets others run in between
 _LINE = 200  # bytes of a peer's members in JSON, which take 10 µs to write
 # Bytes of an answer after which no further value is shown: escaped, one is up to six times as long as it is.
-SHOWN = 32 * 2**20
-_LEFT_OUT = Diagnostic("too-much", f"left out: the answer is over {SHOWN} bytes without it")
+_LEFT_OUT = Diagnostic("too-much", f"left out: the answer is over {MAX_OVERVIEW_BYTES} bytes without it")
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,12 @@ class _Output:
         self._pieces.append(piece)
 
     def limited(self, answer: PeerResult) -> PeerResult:
-        """The answer, an error in its place where there are SHOWN bytes already."""
-        return answer if answer.error or self._size < SHOWN else PeerResult(answer.peer, error=_LEFT_OUT)
+        """The answer, an error in its place where there are MAX_OVERVIEW_BYTES bytes already."""
+        return (
+            answer
+            if answer.error or self._size < MAX_OVERVIEW_BYTES
+            else PeerResult(answer.peer, error=_LEFT_OUT)
+        )
 
     def joined(self) -> bytes:
         return b"".join(self._pieces)

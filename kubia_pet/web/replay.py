@@ -8,8 +8,6 @@ from typing import Any
 
 from aiohttp import web
 
-MAX_REPLAY_BYTES = 1 << 13  # bytes of a request, and of its answer, that each connection may keep
-
 
 @dataclass(frozen=True)
 class Origin:

@@ -1,31 +1,30 @@
 """One pod's process: it listens, admits connections, and ends well when it is told to."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import resource
-import signal
 import socket
 from collections.abc import Coroutine
 
 from aiohttp import web
 
 from kubia_pet import __version__
+from kubia_pet.aio.signals import stop_signals
 from kubia_pet.config import Settings
-from kubia_pet.peers.pool import MAX_KEEPALIVE
+from kubia_pet.limits import (
+    BACKLOG,
+    CONNECTION_RESERVE,
+    LINGERING_TIME,
+    MAX_OPEN_FILES,
+    NEWCOMERS,
+    READ_BUFFER_BYTES,
+)
 from kubia_pet.web.app import CONNECTIONS, HANDLERS, build
-from kubia_pet.web.connections import NEWCOMERS, Connections
+from kubia_pet.web.connections import Connections
 from kubia_pet.web.protocol import ProtocolFactory
 
 log = logging.getLogger(__name__)
-RESERVE = 64  # connections over the cap, for probes and peers
-BACKLOG = 1024  # connections that the kernel holds until they are accepted
-READ_BUFFER_BYTES = 1 << 16  # bytes of a body that wait in the kernel, and again here: times all connections
-FILES = (
-    128 + MAX_KEEPALIVE
-)  # open files at most, connections from clients aside: to peers, the value, the log
-LINGERING = 1.0  # seconds in which a refused body is read, so that its client sees the answer
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
@@ -99,12 +98,12 @@ async def _accept(
     gate = ProtocolFactory(
         runner.server,
         connections,
-        cap=_permitted(settings.max_connections + RESERVE),
+        cap=_permitted(settings.max_connections + CONNECTION_RESERVE),
         timeout=settings.client_timeout,
         logger=logging.getLogger("kubia_pet.http"),
         access_log=None,
         auto_decompress=False,
-        lingering_time=LINGERING,
+        lingering_time=LINGERING_TIME,
         read_bufsize=READ_BUFFER_BYTES,
     )
     server = await asyncio.get_running_loop().create_server(gate, sock=listener, backlog=NEWCOMERS)
@@ -115,7 +114,7 @@ async def _accept(
 def _permitted(connections: int) -> int:
     """So many connections, or as many as this process may have files: the store must always open its own."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + FILES
+    wanted = connections + MAX_OPEN_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -131,19 +130,6 @@ async def _first(seconds: float, *awaited: Coroutine[None, None, None]) -> None:
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
-
-
-def stop_signals() -> asyncio.Queue[None]:
-    """A queue that gets an item for each SIGTERM or SIGINT."""
-    arrived: asyncio.Queue[None] = asyncio.Queue(maxsize=2)
-
-    def note() -> None:
-        with contextlib.suppress(asyncio.QueueFull):
-            arrived.put_nowait(None)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, note)
-    return arrived
 
 
 def _shown(listener: socket.socket) -> str:

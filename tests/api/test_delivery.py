@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from kubia_pet.web.render import SHOWN
+from kubia_pet.limits import MAX_OVERVIEW_BYTES
 from tests.support.bad_peers import answers, peer
 from tests.support.dns_server import SERVICE, NameServer, Zone
 from tests.support.pod import Pod
@@ -56,8 +56,11 @@ async def test_values_that_grow_by_being_shown_leave_the_last_peers_out(crowd: C
         text = await response.text()
         assert response.status == 200
     last = text.splitlines()[-1]
-    assert last == f"! kubia-16.{SERVICE.rstrip('.')}: left out: the answer is over {SHOWN} bytes without it"
-    assert len(text.encode()) < SHOWN + 6 * len(value)
+    assert (
+        last
+        == f"! kubia-16.{SERVICE.rstrip('.')}: left out: the answer is over {MAX_OVERVIEW_BYTES} bytes without it"
+    )
+    assert len(text.encode()) < MAX_OVERVIEW_BYTES + 6 * len(value)
 
 
 async def test_in_json_too_and_with_a_stable_code(crowd: Crowd) -> None:

@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 
 from kubia_pet.config import Settings
-from kubia_pet.web.delivery import PATIENCE, ROOM
-from kubia_pet.web.server import RESERVE, listen
+from kubia_pet.limits import CONNECTION_RESERVE, MAX_SENDING_BYTES, SENDING_PATIENCE
+from kubia_pet.web.server import listen
 from tests.hostile.clients.raw_http import (
     address_of,
     body_of,
@@ -394,7 +394,7 @@ async def test_connections_without_a_request_make_room_before_those_that_are_use
     tmp_path: Path, loop: dict[str, str]
 ) -> None:
     with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
-        cap = 1 + RESERVE
+        cap = 1 + CONNECTION_RESERVE
         used = await connect(pod.url)
         for _ in range(3):
             used[1].write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -416,7 +416,7 @@ async def test_a_probe_may_take_its_time_though_others_use_up_all_connections(
 ) -> None:
     asked = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
     with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
-        used = [await connect(pod.url, asked) for _ in range(1 + RESERVE)]
+        used = [await connect(pod.url, asked) for _ in range(1 + CONNECTION_RESERVE)]
         for reader, _ in used:
             await reader.readuntil(b"alive\n")
         probe = await connect(pod.url)
@@ -435,7 +435,7 @@ async def test_a_burst_of_connections_does_not_pass_the_cap(tmp_path: Path, loop
         pod.process.send_signal(signal.SIGCONT)
         assert statuses(await ask(pod.url, "GET", "/healthz")) == [200]
         still_open = [not await is_closed(reader, 0.01) for reader, _ in burst]
-        assert sum(still_open) <= 1 + RESERVE
+        assert sum(still_open) <= 1 + CONNECTION_RESERVE
         for _, writer in burst:
             writer.transport.abort()
 
@@ -462,7 +462,7 @@ async def test_when_all_are_busy_the_longest_busy_one_makes_room(
     with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
         await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
         deaf = []
-        for _ in range(1 + RESERVE):
+        for _ in range(1 + CONNECTION_RESERVE):
             client = deaf_client(pod.url)
             client.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
             assert client.recv(1)  # its answer has begun
@@ -479,13 +479,13 @@ async def test_clients_that_do_not_read_large_answers_do_not_keep_others_from_th
     size = 1 << 20
     with Pod(tmp_path / "data", env=loop) as pod:
         await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
-        deaf = [deaf_client(pod.url) for _ in range(ROOM // size)]
+        deaf = [deaf_client(pod.url) for _ in range(MAX_SENDING_BYTES // size)]
         for client in deaf:
             client.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
             assert client.recv(1)
         refused = await ask(pod.url, "GET", "/data")
         assert (statuses(refused), header_of(refused, "Retry-After")) == ([503], "1")
-        await asyncio.sleep(PATIENCE)  # the others might have been slow, until now
+        await asyncio.sleep(SENDING_PATIENCE)  # the others might have been slow, until now
         assert len(body_of(await ask(pod.url, "GET", "/data"))) == size
         for client in deaf:
             client.close()

@@ -14,16 +14,8 @@ import kubernetes_validate  # type: ignore[import-untyped] # it has annotations 
 import pytest
 import yaml
 
+from kubia_pet import limits
 from kubia_pet.config import ENV_PREFIX, Settings
-from kubia_pet.peers.connection import READ_BUFFER_BYTES
-from kubia_pet.peers.fanout import PEER_CONCURRENCY as ASKED
-from kubia_pet.peers.pool import MAX_KEEPALIVE
-from kubia_pet.web.body import MAX_BUFFERED_BODIES
-from kubia_pet.web.delivery import ROOM
-from kubia_pet.web.render import SHOWN
-from kubia_pet.web.replay import MAX_REPLAY_BYTES
-from kubia_pet.web.server import READ_BUFFER_BYTES as UNREAD
-from kubia_pet.web.server import RESERVE
 
 MANIFESTS = Path(__file__).parents[2] / "k8s"
 SETTINGS = Settings()
@@ -166,17 +158,11 @@ def test_the_grace_period_is_the_sum_that_its_comment_says() -> None:
 
 
 def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
-    resident = 64 * MIB  # after the start, measured, and a little
-    received = MAX_BUFFERED_BODIES * SETTINGS.max_value
-    gathering = 2 * ASKED * SETTINGS.max_value  # bodies on their way, for text and for JSON
-    joined = SETTINGS.max_value * 2  # one body at a time is put together, and its pieces are still there
-    # Text and JSON may be rendered at the same time, each from what was gathered into pieces, then joined.
-    shown = SHOWN + 6 * SETTINGS.max_value
-    rendering = 2 * (SETTINGS.max_gathered + 2 * shown)
-    # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
-    clients = (SETTINGS.max_connections + RESERVE) * (2 * UNREAD + MAX_REPLAY_BYTES)
-    peers = 2 * ASKED * 2 * UNREAD + MAX_KEEPALIVE * 2 * READ_BUFFER_BYTES
-    allowed = resident + received + joined + gathering + rendering + ROOM + clients + peers
+    allowed = limits.memory(
+        max_value=SETTINGS.max_value,
+        max_gathered=SETTINGS.max_gathered,
+        max_connections=SETTINGS.max_connections,
+    )
     limit = re.fullmatch(r"(\d+)Mi", CONTAINER["resources"]["limits"]["memory"])
     assert limit
     assert int(limit[1]) * MIB >= allowed

@@ -286,7 +286,7 @@ async def test_a_directory_that_denies_us_is_told_with_owner_user_and_what_to_do
 ) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=mode)
-    for above in (tmp_path, *tmp_path.parents[:2]):
+    for above in (tmp_path, *tmp_path.parents[:3]):
         above.chmod(0o755)
     with as_an_ordinary_user():
         user, group = os.geteuid(), os.getegid()

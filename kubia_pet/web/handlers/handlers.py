@@ -10,6 +10,7 @@ from aiohttp import ETag, web
 
 from kubia_pet import __version__
 from kubia_pet.aio.coalescer import Coalescer
+from kubia_pet.limits import OFFLOAD_BYTES
 from kubia_pet.metrics import Metrics
 from kubia_pet.model.value import NO_VALUE, Value
 from kubia_pet.peers.gather import Cluster
@@ -18,8 +19,6 @@ from kubia_pet.web.body import BodyReader, expect_nothing
 from kubia_pet.web.problem import JSON, TEXT, ProblemError, preferred
 from kubia_pet.web.render import Overview
 from kubia_pet.web.replay import ORIGIN, Origin
-
-OFFLOAD_BYTES = 1 << 16  # bytes; rendering more is done in a thread, so that it does not hold the event loop
 
 
 class Handlers:

@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
+from kubia_pet.limits import MAX_REPLAY_BYTES, OFFLOAD_BYTES
 from kubia_pet.metrics import Metrics
 from kubia_pet.store import StoreError, VolumeFullError
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.delivery import LargeResponses
-from kubia_pet.web.handlers.handlers import OFFLOAD_BYTES, Handlers
+from kubia_pet.web.handlers.handlers import Handlers
 from kubia_pet.web.problem import RETRY, ProblemError
 from kubia_pet.web.protocol import NOT_HTTP, Connection
-from kubia_pet.web.replay import MAX_REPLAY_BYTES, ORIGIN, Replay
+from kubia_pet.web.replay import ORIGIN, Replay
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

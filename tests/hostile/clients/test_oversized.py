@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.web.body import MAX_BUFFERED_BODIES as UPLOADS
+from kubia_pet.limits import MAX_BUFFERED_BODIES
 from tests.hostile.clients.raw_http import body_of, exchange, request, statuses
 from tests.hostile.clients.vitals import forget_peak, memory, peak_memory, reads_proc
 from tests.support.pod import Pod
 
 LIMIT = 1 << 20
-MAX_BUFFERED_BODIES = 100
+CLIENTS = 100
 OLD = b"the old value"
 
 
@@ -41,13 +41,13 @@ async def test_a_hundred_values_over_the_limit_are_refused_in_bounded_memory(
         await exchange(pod.url, *sent)
         forget_peak(pod.process.pid)
         before = memory(pod.process.pid)
-        answers = await asyncio.gather(*(exchange(pod.url, *sent) for _ in range(MAX_BUFFERED_BODIES)))
+        answers = await asyncio.gather(*(exchange(pod.url, *sent) for _ in range(CLIENTS)))
         grown = peak_memory(pod.process.pid) - before
         seen = Counter(status for answer in answers for status in statuses(answer))
         print(f"{dict(seen)}, {grown / 2**20:.1f} MiB more at most")  # noqa: T201 - the figures
         # Those that were let in are told of the limit, the others that there are too many.
-        assert seen[413] + seen[503] == MAX_BUFFERED_BODIES
-        assert seen[413] >= (MAX_BUFFERED_BODIES if sent[0] == declared()[0] else UPLOADS)
+        assert seen[413] + seen[503] == CLIENTS
+        assert seen[413] >= (CLIENTS if sent[0] == declared()[0] else MAX_BUFFERED_BODIES)
         # What may be in memory as values, and for each connection what was received and not looked at yet.
-        assert grown <= UPLOADS * LIMIT + MAX_BUFFERED_BODIES * LIMIT // 2
+        assert grown <= MAX_BUFFERED_BODIES * LIMIT + CLIENTS * LIMIT // 2
         assert body_of(await exchange(pod.url, request("GET", "/data"))) == OLD

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubia_pet.discovery.records import MOST_PEERS, Record, peers_in
+from kubia_pet.discovery.records import Record, peers_in
+from kubia_pet.limits import MAX_PEERS
 
 SERVICE = "kubia.default.svc.cluster.local"
 HOSTS = st.from_regex(r"(kubia|odd|\\010x|10-0-0-1)(-[0-9]{1,12})?", fullmatch=True)
@@ -20,7 +21,7 @@ def test_any_records_give_each_peer_once_in_order_and_this_pod_among_them(
 ) -> None:
     peers, _ = peers_in(records, service=SERVICE, pod=pod, port=port)
     names = [peer.name for peer in peers]
-    assert len(set(names)) == len(names) <= MOST_PEERS
+    assert len(set(names)) == len(names) <= MAX_PEERS
     assert [peer.name for peer in peers if peer.is_self] == [f"{pod}.{SERVICE}"]
     ordinals = [peer.ordinal for peer in peers if peer.ordinal is not None]
     assert ordinals == sorted(ordinals)
