@@ -15,7 +15,7 @@ Asked = asyncio.Future[Response]
 
 
 class FanOut:
-    """Asks peers in turn, PEER_CONCURRENCY of them at the same time; those that are asked first are asked at once.
+    """Asks peers in turn, PEER_CONCURRENCY at the same time; those that are asked first are asked at once.
 
     `hear(peer, asked)` makes an answer of what was fetched or of its error, as it comes; `answers` has those
     that came, by their peers' names.
