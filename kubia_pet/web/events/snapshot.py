@@ -1,0 +1,118 @@
+"""The state that watchers are told: small, whatever the peers hold, and equal where nothing has changed."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kubia_pet.limits import MAX_EVENT_BYTES, OFFLOAD_BYTES
+from kubia_pet.model.peer import Peer
+from kubia_pet.model.value import Value, utf8
+from kubia_pet.peers.gather import Cluster, Gathered
+from kubia_pet.peers.result import PeerResult
+from kubia_pet.store import Store, StoreError
+from kubia_pet.web.render import Overview, in_one_line
+
+_PREVIEWS = (280, 80, 20)  # characters of a value that are shown, the fewer the more pods there are
+_ETAG = 12  # characters that tell a value from the one before
+
+
+class Snapshots:
+    """Takes them, for one pod. `cluster` is None where it looks for no peers."""
+
+    def __init__(self, pod: str, store: Store, cluster: Cluster | None) -> None:
+        self._pod = pod
+        self._store = store
+        self._cluster = cluster
+
+    async def take(self) -> str:
+        """The state as JSON, MAX_EVENT_BYTES at most. A volume that fails is part of it."""
+        reading = asyncio.ensure_future(self._read())
+        gathered = await self._cluster.gather(_value_of(reading)) if self._cluster else None
+        own = await reading
+        size = Overview(self._pod, own.value, gathered).size
+        encode = _Snapshot(self._pod, own, gathered).encoded
+        return await asyncio.to_thread(encode) if size > OFFLOAD_BYTES else encode()
+
+    async def _read(self) -> "_Own":
+        try:
+            return _Own(await self._store.read(), None)
+        except StoreError as error:
+            return _Own(None, str(error))
+
+
+@dataclass(frozen=True)
+class _Own:
+    """This pod's value, or why its volume gives none."""
+
+    value: Value | None
+    failure: str | None
+
+
+async def _value_of(reading: asyncio.Future[_Own]) -> Value | None:
+    return (await reading).value
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    pod: str
+    own: _Own
+    gathered: Gathered | None
+
+    def encoded(self) -> str:
+        """As JSON, with as much of each value, and of as many pods, as there is room for."""
+        answers = self._answers()
+        number = len(answers)
+        previews = iter(_PREVIEWS)
+        preview = next(previews)
+        while True:
+            state = self._encoded(answers[:number], preview, omitted=len(answers) - number)
+            if len(state.encode()) <= MAX_EVENT_BYTES:
+                return state
+            shorter = next(previews, None)
+            preview = shorter or preview
+            number = number if shorter else number * 4 // 5
+
+    def _answers(self) -> Sequence[PeerResult]:
+        if self.gathered is None:
+            return [PeerResult(Peer(self.pod, is_self=True, endpoints=()), self.own.value)]
+        return self.gathered.answers
+
+    def _encoded(self, answers: Sequence[PeerResult], preview: int, *, omitted: int) -> str:
+        found = self.gathered.discovered if self.gathered else None
+        state = {
+            "pod": self.pod,
+            "service": found and found.service,
+            "error": found and found.failure and vars(found.failure),
+            "findings": [vars(each) for each in found.diagnostics] if found else [],
+            "records": [record.line for record in found.records[: len(answers)]] if found else [],
+            "peers": [self._peer(answer, preview) for answer in answers],
+            "omitted": omitted,
+        }
+        return json.dumps(state, ensure_ascii=False, separators=(",", ":"))
+
+    def _peer(self, answer: PeerResult, preview: int) -> dict[str, object]:
+        peer = answer.peer
+        members: dict[str, object] = {"name": peer.name, "ordinal": peer.ordinal, "self": peer.is_self}
+        if peer.is_self and self.own.failure:
+            return members | {
+                "state": "not-ready",
+                "error": {"code": "volume", "message": self.own.failure},
+            }
+        if answer.error:
+            return members | {"state": "no-answer", "error": vars(answer.error)}
+        return members | {"state": "ready", **_shown(answer.value, preview)}
+
+
+def _shown(value: Value | None, preview: int) -> dict[str, object]:
+    """The begin of a value, safe to show in one line, and what tells it from others."""
+    if value is None:
+        return {"value": None, "etag": None}
+    text = utf8(value.data)
+    begin = value.data[:preview].decode(errors="backslashreplace") if text is None else text[:preview]
+    members = {"value": "".join(in_one_line(begin)), "etag": value.etag[:_ETAG], "size": len(value.data)}
+    if len(value.data if text is None else text) > preview:
+        members["cut"] = True
+    if text is None:
+        members["binary"] = True
+    return members
