@@ -17,6 +17,14 @@ MAX_OVERVIEW_BYTES = 32 * MIB  # of one answer to GET /
 MAX_SENDING_BYTES = 64 * MIB  # that clients may be taking at the same time
 SENDING_PATIENCE = 1.0  # for which a client may take its answer, while others want the room
 
+# --- those who watch ------------------------------------------------------------------------------
+WATCH_INTERVAL = 0.5  # between two looks at the cluster, for all of them
+PING_INTERVAL = 15.0  # after which a watcher hears something, so that nobody on the way cuts a quiet stream
+PARTING_TIME = 0.2  # in which a watcher may take its last event
+MAX_EVENT_BYTES = 1 << 15  # of one event, of which one waits for each watcher
+WATCHER_SEND_BYTES = 1 << 14  # that the kernel holds for one; Linux takes twice as many
+PAGE_PREVIEW = 1000  # characters of a value that the page shows where no script runs
+
 # --- the volume -----------------------------------------------------------------------------------
 MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
 MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
@@ -35,13 +43,15 @@ MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 
 
-def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
+def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watchers: int) -> int:
     """Bytes that a process can need when every bound is reached at once: below the container's limit."""
     bodies = (MAX_BUFFERED_BODIES + 2) * max_value  # one is put together, and its pieces are still there
-    gathering = 2 * PEER_CONCURRENCY * max_value  # bodies on their way, for text and for JSON
+    gathering = 3 * PEER_CONCURRENCY * max_value  # bodies on their way, for text, for JSON, for who watches
     # Text and JSON may be rendered at the same time, each from what was gathered into pieces, then joined.
     rendering = 2 * (max_gathered + 2 * (MAX_OVERVIEW_BYTES + 6 * max_value))
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
-    clients = (max_connections + CONNECTION_RESERVE) * (2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES)
+    connections = max_connections + max_watchers + CONNECTION_RESERVE
+    clients = connections * (2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES)
+    watching = max_gathered + max_watchers * (MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES)
     peers = 2 * PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
-    return RESIDENT_BYTES + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers
+    return RESIDENT_BYTES + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + watching + peers

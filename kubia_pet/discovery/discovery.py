@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from kubia_pet.aio.coalescer import Coalescer
-from kubia_pet.discovery.records import peers_in
+from kubia_pet.discovery.records import Record, peers_in
 from kubia_pet.discovery.resolver import ResolutionFailedError, Resolver, no_answer_within
 from kubia_pet.limits import STALE_ANSWER_TIME
 from kubia_pet.model.diagnostic import Diagnostic
@@ -37,6 +37,7 @@ class Discovered:
     diagnostics: tuple[Diagnostic, ...]
     taken_at: float | None
     failure: Diagnostic | None = None  # why the peers are those of an older answer
+    records: tuple[Record, ...] = ()
 
     def age(self) -> float | None:
         """Seconds since the name server gave this answer."""
@@ -116,7 +117,7 @@ class Discovery:
     def _answer(self, now: float) -> tuple[Discovered, float]:
         service, records, ttl = self._lookup.run()
         peers, diagnostics = peers_in(records, service=service, pod=self._pod, port=self._port)
-        return Discovered(service, tuple(peers), tuple(diagnostics), now), ttl
+        return Discovered(service, tuple(peers), tuple(diagnostics), now, None, tuple(records)), ttl
 
     def _without_answer(self, sentence: str, now: float) -> Discovered:
         failure = Diagnostic("dns-failed", sentence)

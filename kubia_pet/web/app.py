@@ -14,7 +14,8 @@ from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.connections import Connections
-from kubia_pet.web.handlers import OpsHandlers, OverviewHandlers, ValueHandlers
+from kubia_pet.web.events import Broadcaster, Snapshots
+from kubia_pet.web.handlers import EventHandlers, OpsHandlers, OverviewHandlers, ValueHandlers
 from kubia_pet.web.lifecycle import Lifecycle
 from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
 from kubia_pet.web.route import register
@@ -38,9 +39,14 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     )
     cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
+    snapshots = Snapshots(pod, store, cluster)
+    broadcaster = Broadcaster(snapshots.take, lifecycle, pod=pod, observer=metrics)
     handlers = (
         ValueHandlers(pod, store, BodyReader(limit=settings.max_value, timeout=settings.body_timeout)),
         OverviewHandlers(pod, store, cluster),
+        EventHandlers(
+            pod, broadcaster, lifecycle, most=settings.max_watchers, patience=settings.client_timeout
+        ),
         OpsHandlers(pod, store, metrics, lifecycle),
     )
     app = web.Application()

@@ -6,11 +6,20 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol
 
 from kubia_pet.limits import WATCH_INTERVAL
+from kubia_pet.web.events.snapshot import ClusterState
 from kubia_pet.web.lifecycle import Lifecycle, State
 
 log = logging.getLogger(__name__)
+
+
+class WatchObserver(Protocol):
+    """Told how many watch."""
+
+    def watched(self, watchers: int) -> None:
+        """So many watch now."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +39,18 @@ class Broadcaster:
     told to end, each watcher gets `ending` as its last event.
     """
 
-    def __init__(self, take: Callable[[], Awaitable[str]], lifecycle: Lifecycle, *, pod: str) -> None:
+    def __init__(
+        self,
+        take: Callable[[], Awaitable[ClusterState]],
+        lifecycle: Lifecycle,
+        *,
+        pod: str,
+        observer: WatchObserver,
+    ) -> None:
         self._take = take
         self._lifecycle = lifecycle
         self._pod = pod
+        self._observer = observer
         self._start = secrets.token_hex(4)
         self._numbers = count(1)
         self._last: Event | None = None
@@ -47,7 +64,7 @@ class Broadcaster:
 
     async def watch(self) -> AsyncGenerator[Event]:
         """The state of this moment, then each change that is awaited in time. Ends when the pod does."""
-        self._watchers += 1
+        self._count(+1)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         last: Event | None = None
@@ -58,10 +75,14 @@ class Broadcaster:
                 last = self._last
                 yield last
         finally:
-            self._watchers -= 1
+            self._count(-1)
             if not self._watchers and self._running is not None:
                 self._running.cancel()
                 self._running = self._last = None
+
+    def _count(self, more: int) -> None:
+        self._watchers += more
+        self._observer.watched(self._watchers)
 
     async def _run(self) -> None:
         ticking = asyncio.create_task(self._tick())
@@ -73,6 +94,7 @@ class Broadcaster:
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
+        last: ClusterState | None = None
         while True:
             began = loop.time()
             try:
@@ -80,8 +102,9 @@ class Broadcaster:
             except Exception:
                 log.exception("Failed to look at the cluster for those who watch")
             else:
-                if self._last is None or self._last.data != state:
-                    self._publish("state", state)
+                if self._last is None or state != last:
+                    self._publish("state", state.data)
+                last = state
             await asyncio.sleep(began + WATCH_INTERVAL - loop.time())
 
     def _publish(self, name: str, data: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubia_pet.limits import MAX_EVENT_BYTES, OFFLOAD_BYTES
 from kubia_pet.model.peer import Peer
@@ -17,6 +17,14 @@ _PREVIEWS = (280, 80, 20)  # characters of a value that are shown, the fewer the
 _ETAG = 12  # characters that tell a value from the one before
 
 
+@dataclass(frozen=True)
+class ClusterState:
+    """A state as one line of JSON, MAX_EVENT_BYTES at most. A TTL that runs makes no difference."""
+
+    data: str = field(compare=False)
+    _key: tuple[str, str]
+
+
 class Snapshots:
     """Takes them, for one pod. `cluster` is None where it looks for no peers."""
 
@@ -25,8 +33,8 @@ class Snapshots:
         self._store = store
         self._cluster = cluster
 
-    async def take(self) -> str:
-        """The state as JSON, MAX_EVENT_BYTES at most. A volume that fails is part of it."""
+    async def take(self) -> ClusterState:
+        """The state of now. A volume that fails is part of it."""
         reading = asyncio.ensure_future(self._read())
         gathered = await self._cluster.gather(_value_of(reading)) if self._cluster else None
         own = await reading
@@ -59,15 +67,15 @@ class _Snapshot:
     own: _Own
     gathered: Gathered | None
 
-    def encoded(self) -> str:
-        """As JSON, with as much of each value, and of as many pods, as there is room for."""
+    def encoded(self) -> ClusterState:
+        """With as much of each value, and of as many pods, as there is room for."""
         answers = self._answers()
         number = len(answers)
         previews = iter(_PREVIEWS)
         preview = next(previews)
         while True:
             state = self._encoded(answers[:number], preview, omitted=len(answers) - number)
-            if len(state.encode()) <= MAX_EVENT_BYTES:
+            if len(state.data.encode()) <= MAX_EVENT_BYTES:
                 return state
             shorter = next(previews, None)
             preview = shorter or preview
@@ -78,18 +86,22 @@ class _Snapshot:
             return [PeerResult(Peer(self.pod, is_self=True, endpoints=()), self.own.value)]
         return self.gathered.answers
 
-    def _encoded(self, answers: Sequence[PeerResult], preview: int, *, omitted: int) -> str:
+    def _encoded(self, answers: Sequence[PeerResult], preview: int, *, omitted: int) -> ClusterState:
         found = self.gathered.discovered if self.gathered else None
         state = {
             "pod": self.pod,
             "service": found and found.service,
             "error": found and found.failure and vars(found.failure),
             "findings": [vars(each) for each in found.diagnostics] if found else [],
-            "records": [record.line for record in found.records[: len(answers)]] if found else [],
             "peers": [self._peer(answer, preview) for answer in answers],
             "omitted": omitted,
         }
-        return json.dumps(state, ensure_ascii=False, separators=(",", ":"))
+        records = sorted(record.line for record in found.records)[: len(answers)] if found else []
+        body, lines = (
+            json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in (state, records)
+        )
+        without_ttl = [line.split(" ", 2)[::2] for line in records]
+        return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(without_ttl)))
 
     def _peer(self, answer: PeerResult, preview: int) -> dict[str, object]:
         peer = answer.peer

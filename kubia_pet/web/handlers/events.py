@@ -17,7 +17,7 @@ _LATER = {"Retry-After": "5"}  # seconds
 
 
 class EventHandlers:
-    """Lets up to `most` clients watch at the same time. Who does not read is cut, after `patience` seconds."""
+    """Lets up to `most` clients watch at a time. Who does not read is cut after `patience` seconds."""
 
     def __init__(
         self, pod: str, broadcaster: Broadcaster, lifecycle: Lifecycle, *, most: int, patience: float
@@ -55,6 +55,6 @@ class EventHandlers:
 
 def _bound_send_buffer(request: web.Request) -> None:
     """Keeps the kernel from holding megabytes for who does not read."""
-    connection = request.transport and request.transport.get_extra_info("socket")
-    if connection is not None:
+    if request.transport is not None:
+        connection = request.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WATCHER_SEND_BYTES)

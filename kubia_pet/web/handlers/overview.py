@@ -9,6 +9,8 @@ from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.limits import OFFLOAD_BYTES
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store
+from kubia_pet.web.handlers.page import Page
+from kubia_pet.web.negotiation import HTML, prefers_html
 from kubia_pet.web.problem import JSON, TEXT, json_response, preferred
 from kubia_pet.web.render import Overview
 from kubia_pet.web.replay import Work, perform
@@ -22,7 +24,9 @@ class OverviewHandlers:
         self._pod = pod
         self._store = store
         self._cluster = cluster
+        self._page = Page(pod)
         self._rendering = {
+            HTML: self._rendered_by(self._page.render),
             TEXT: self._rendered_by(Overview.as_text),
             JSON: self._rendered_by(Overview.as_json),
         }
@@ -32,13 +36,11 @@ class OverviewHandlers:
         return [Route("GET", "/", self.overview), Route("GET", "/peers", self.peers)]
 
     async def overview(self, request: web.Request) -> web.Response:
-        """This pod's value, then the cluster's."""
-        kind = preferred(request, TEXT, JSON)
+        """This pod's value, then the cluster's: the page for a browser, text or JSON for all else."""
+        kind = HTML if prefers_html(request) else preferred(request, TEXT, JSON)
         body = await perform(request, self._rendering[kind])
-        return web.Response(
-            body=body,
-            headers={"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"},
-        )
+        headers = {"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"}
+        return web.Response(body=body, headers=headers | (self._page.headers if kind == HTML else {}))
 
     async def peers(self, _: web.Request) -> web.Response:
         """What discovery sees; asks no peer."""

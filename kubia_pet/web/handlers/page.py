@@ -21,8 +21,8 @@ class Page:
         begin, _, end = page.replace(_POD, escape(pod)).partition(_ROWS)
         self._begin, self._end = begin.encode(), end.encode()
         self.headers = {
-            # Below `kubectl proxy` the page's origin is the whole API, with its user's rights: 'self' would let
-            # in what any other pod serves, hashes let in nothing else. The script sends what the form holds.
+            # Below `kubectl proxy` the page's origin is the whole API, with its user's rights: 'self' would
+            # let in what any other pod serves, hashes do not. The script sends what the form holds.
             "Content-Security-Policy": (
                 f"default-src 'none'; script-src {_hash(page, 'script')}; style-src {_hash(page, 'style')}; "
                 "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -37,7 +37,7 @@ class Page:
         rows = [_row(overview.pod, "ready", overview.own)]
         if overview.gathered is not None:
             rows = [
-                _row(answer.peer.name.partition(".")[0], answer.error.message, None)
+                _row(answer.peer.name.partition(".")[0], f"no answer: {answer.error.message}", None)
                 if answer.error
                 else _row(answer.peer.name.partition(".")[0], "ready", answer.value)
                 for answer in overview.gathered.answers
@@ -57,7 +57,9 @@ def _row(pod: str, state: str, value: Value | None) -> bytes:
 def _begin_of(value: Value) -> str:
     text = utf8(value.data)
     whole = value.data if text is None else text
-    begin = value.data[:PAGE_PREVIEW].decode(errors="backslashreplace") if text is None else text[:PAGE_PREVIEW]
+    begin = whole[:PAGE_PREVIEW]
+    if isinstance(begin, bytes):
+        begin = begin.decode(errors="backslashreplace")
     notes = [f"{len(value.data)} bytes in all"] if len(whole) > PAGE_PREVIEW else []
     notes += ["not UTF-8"] if text is None else []
     return "".join(in_one_line(begin)) + (f"… ({', '.join(notes)})" if notes else "")
