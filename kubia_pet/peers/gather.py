@@ -14,7 +14,7 @@ from kubia_pet.model.value import Value
 from kubia_pet.peers.connection import FetchError, Response, no_answer_within
 from kubia_pet.peers.fanout import FanOut
 from kubia_pet.peers.pool import ConnectionPool
-from kubia_pet.peers.result import Budget, PeerResult, judge, value_in
+from kubia_pet.peers.result import Budget, PeerResult, is_ending, judge, value_in
 
 log = logging.getLogger(__name__)
 LOGGED = 10  # peers that begin to fail in one gathering and are logged one by one
@@ -101,7 +101,8 @@ class Cluster:
 
     def _result(self, budget: Budget, peer: Peer, response: asyncio.Future[Response]) -> PeerResult:
         try:
-            return PeerResult(peer, value_in(response.result(), budget))
+            answer = response.result()
+            return PeerResult(peer, value_in(answer, budget), ending=is_ending(answer))
         except FetchError as error:
             return PeerResult(peer, error=error.diagnostic)
         except Exception:

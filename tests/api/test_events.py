@@ -13,6 +13,7 @@ import pytest
 from kubia_pet.limits import MAX_EVENT_BYTES, WATCHER_SEND_BYTES
 from tests.hostile.clients.raw_http import address_of, request
 from tests.hostile.clients.vitals import memory, reads_proc
+from tests.support.dns_server import SERVICE, NameServer, Zone
 from tests.support.events import Told, Watch, watching
 from tests.support.local_set import LocalSet
 from tests.support.pod import Pod, until
@@ -210,3 +211,26 @@ def _watchers(pod: Pod) -> int:
         ["curl", "-s", f"{pod.url}/metrics"], capture_output=True, text=True, check=True
     ).stdout
     return int(float(text.partition("\nkubia_pet_watchers ")[2].partition("\n")[0]))
+
+
+async def test_a_peer_that_was_told_to_end_is_ending_as_long_as_it_serves(tmp_path: Path) -> None:
+    zone = Zone()
+    with NameServer(zone) as names, contextlib.ExitStack() as stack:
+        host, port = names.address
+        options = (f"--service={SERVICE}", f"--nameserver={host}:{port}", "--drain=3s")
+        first, second = (
+            stack.enter_context(Pod(tmp_path / name, *options, name=name)) for name in ("kubia-0", "kubia-1")
+        )
+        for each in (first, second):
+            zone.add(each.name, address_of(each.url)[1], "127.0.0.1")
+        async with watching(first.url) as watch:
+            await _until_state(watch, "ready", "ready")
+            second.process.terminate()
+            await _until_state(watch, "ready", "ending")
+            second.process.wait(5)
+            await _until_state(watch, "ready", "no-answer")
+
+
+async def _until_state(watch: Watch, *states: str) -> None:
+    while tuple(each["state"] for each in (await next_state(watch)).data["peers"]) != states:
+        pass

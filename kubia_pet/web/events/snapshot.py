@@ -113,7 +113,8 @@ class _Snapshot:
             }
         if answer.error:
             return members | {"state": "no-answer", "error": vars(answer.error)}
-        return members | {"state": "ready", **_shown(answer.value, preview)}
+        state = "ending" if answer.ending else "ready"
+        return members | {"state": state, **_shown(answer.value, preview)}
 
 
 def _shown(value: Value | None, preview: int) -> dict[str, object]:
