@@ -33,8 +33,8 @@ class Storage(Protocol):
     def remove(self) -> None:
         """Removes the value, durably; nothing to remove is no error."""
 
-    def mend(self, size: int) -> None:
-        """Raises as long as it cannot read, or write `size` bytes; then what is read is durable again."""
+    def probe(self) -> None:
+        """Raises as long as it cannot be read, or take a small value; then what is read is durable again."""
 
     def require_writable(self) -> None:
         """Raises VolumeUnavailableError where the file system is mounted read-only."""

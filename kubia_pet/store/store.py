@@ -62,7 +62,9 @@ class Store:
             await self._leave()
             raise
         except StoreError as error:
-            self._health.found(error, 0)
+            self._health.found(error)
+        else:
+            self._health.proved()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -132,9 +134,9 @@ class Store:
         self._observer.holds(len(value.data) if value else 0)
 
     async def _check(self) -> None:
+        await self._health.require()
         await self._looks.submit()
         await self._reader.submit(self._volume.require_writable)
-        self._health.require()
 
     def _change(self, change: Change) -> asyncio.Future[None]:
         self._changes.append(change)
@@ -143,9 +145,8 @@ class Store:
 
     def _commit(self) -> asyncio.Future[None]:
         changes, self._changes = self._changes, []
-        committing = self._writer.submit(partial(self._apply, changes))
-        began = self._health.writes()
-        committing.add_done_callback(partial(self._committed, changes, began))
+        committing = self._health.change(partial(self._apply, changes))
+        committing.add_done_callback(partial(self._committed, changes, time.monotonic()))
         return committing
 
     def _apply(self, changes: list[Change]) -> None:
@@ -156,19 +157,21 @@ class Store:
             self._volume.remove()
         else:
             self._volume.replace(last.data)
+            if last.data:  # neither a removal nor an empty value shows that there is room for one
+                self._health.proved()
 
     def _committed(self, changes: list[Change], began: float, committing: asyncio.Future[None]) -> None:
         error = committing.exception()
-        made = [change for change in changes if change.refusal is None]
+        made = []
         for change in changes:
-            self._health.failed_to_read(change.refusal)
-        if not made:
-            self._health.wrote_nothing()
-            return
-        data = made[-1].data
-        self._observer.committed(len(made), time.monotonic() - began, ok=error is None)
-        self._health.wrote(error, len(data or b""))
-        if error is None:
+            if change.refusal is None:
+                made.append(change)
+            else:
+                self._health.failed_to_read(change.refusal)
+        if made:
+            self._observer.committed(len(made), time.monotonic() - began, ok=error is None)
+        if made and error is None:
+            data = made[-1].data
             done = "Removed the value" if data is None else f"Stored {len(data)} bytes"
             shared = f", for {len(made)} requests at once" if len(made) > 1 else ""
             # A turn of the loop later than those who wait are told: a line takes a tenth of a commit's time.

@@ -4,11 +4,19 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from kubia_pet.limits import PROBE_BYTES
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
 from kubia_pet.store.directory import how_to_permit, open_locked
-from kubia_pet.store.errors import VolumeUnavailableError, VolumeUnusableError, reason, translated
+from kubia_pet.store.errors import (
+    ValueUnreadableError,
+    VolumeUnavailableError,
+    VolumeUnusableError,
+    reason,
+    translated,
+)
 from kubia_pet.store.value_file import FILE, ValueFile, open_value
 
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -38,7 +46,7 @@ class Volume:
             self._mounted = self.path.is_mount()
             self._hold(open_locked(self.path, wait=wait))
             self._recover()
-            self._try_writing(0)
+            self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
                 raise VolumeUnusableError(how_to_permit(self.path, error)) from error
@@ -52,7 +60,7 @@ class Volume:
                 raise VolumeUnavailableError(
                     f"The volume {self.path} did not confirm the last change; it is being repeated."
                 )
-            return self._value.read(self._directory)
+            return self._read()
 
     def read_at_once(self) -> bytes | None:
         """See Storage."""
@@ -77,19 +85,19 @@ class Volume:
         self._require_own_directory()
         self._publish(self._file.remove)
 
-    def mend(self, size: int) -> None:
+    def probe(self) -> None:
         """See Storage; takes a directory that was made or mounted anew at the same path for its own."""
         try:
             if not self._is_own_directory():
                 self._reopen()
-            with self._publishing:
-                data = self._value.read(self._directory)
-            if self._unconfirmed and data is not None:
+            if self._unconfirmed and (data := self._read()) is not None:
                 self.replace(data)
-            self._try_writing(size)
+            self._try_writing()
             self._unconfirmed = False
+            with suppress(ValueUnreadableError):  # whoever reads it is told
+                self._read()
         except OSError as error:
-            raise translated(error, f"The volume {self.path} is still at fault") from error
+            raise translated(error, f"A trial write to the volume {self.path} failed") from error
 
     def require_writable(self) -> None:
         """See Storage."""
@@ -169,8 +177,12 @@ class Volume:
                 self._value.forget()
             self._unconfirmed = False
 
-    def _try_writing(self, size: int) -> None:
-        """Does all of a write but its rename."""
-        self._file.stage(self._directory, bytes(size))
+    def _read(self) -> bytes | None:
+        with self._publishing:
+            return self._value.read(self._directory)
+
+    def _try_writing(self) -> None:
+        """Does all of a small write but its rename."""
+        self._file.stage(self._directory, os.urandom(PROBE_BYTES))  # what could be compressed needs no room
         self._file.discard(self._directory)
         sync(self._directory)

@@ -96,9 +96,9 @@ def test_a_change_that_a_crash_could_take_back_is_not_shown(
         volume.replace(b"new")
     assert volume.read_at_once() is None
     with disk.failing(failing), pytest.raises(StoreError):
-        volume.mend(0)
+        volume.probe()
     assert volume.read_at_once() is None
-    volume.mend(0)
+    volume.probe()
     assert volume.read() == volume.read_at_once() == b"new"
 
 
