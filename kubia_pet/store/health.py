@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 from kubia_pet.aio.worker import WorkerThread
-from kubia_pet.limits import MEND_INTERVAL, PROBE_INTERVAL
-from kubia_pet.store.errors import StoreError, VolumeFullError, VolumeUnavailableError
+from kubia_pet.limits import LOCK_INTERVAL, MEND_INTERVAL, PROBE_INTERVAL
+from kubia_pet.store.errors import StoreError, VolumeFullError, VolumeLockedError, VolumeUnavailableError
 from kubia_pet.store.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,8 @@ class Health:
     async def _mend(self) -> None:
         """Tries the volume until a write works again, so that readiness waits for no client's POST."""
         while True:
-            await asyncio.sleep(MEND_INTERVAL)
+            locked = isinstance(self._fault, VolumeLockedError)
+            await asyncio.sleep(LOCK_INTERVAL if locked else MEND_INTERVAL)
             if self._fault is None:
                 break
             await asyncio.wait((self._probe(unless_proved_after=self._since),))

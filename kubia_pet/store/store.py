@@ -10,7 +10,7 @@ from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.model.value import Value
 from kubia_pet.store.condition import Change, Condition, judge
-from kubia_pet.store.errors import StoreError, VolumeUnusableError
+from kubia_pet.store.errors import StoreError, VolumeLockedError, VolumeUnusableError
 from kubia_pet.store.health import Health
 from kubia_pet.store.storage import Storage
 
@@ -30,14 +30,18 @@ class StoreObserver(Protocol):
 class Store:
     """One value on one volume, for many concurrent readers and writers.
 
-    Use it as an async context manager: it holds the volume's lock from entry to exit.
+    Use it as an async context manager: it holds the volume's lock from entry to exit. For another process to
+    leave the volume it waits `lock_wait` seconds, then it raises VolumeLockedError. Where that is None it
+    enters at once, and waits for as long as it takes: every call raises StoreError until it has the lock.
 
     Durable linearizability (Izraelevitz et al., DISC'16): a write that returned survives any crash, a read
     that begins afterwards sees it or a later one, and what was read cannot be lost. Reads see the disk's
     truth, changes by others included. Every call ends within `timeout` seconds.
     """
 
-    def __init__(self, volume: Storage, *, timeout: float, lock_wait: float, observer: StoreObserver) -> None:
+    def __init__(
+        self, volume: Storage, *, timeout: float, lock_wait: float | None, observer: StoreObserver
+    ) -> None:
         self._volume = volume
         self._timeout = timeout
         self._lock_wait = lock_wait
@@ -57,10 +61,13 @@ class Store:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._writer.submit(lambda: self._volume.open(self._lock_wait))
-        except VolumeUnusableError:
-            await self._leave()
-            raise
+            await self._writer.submit(lambda: self._volume.open(self._lock_wait or 0))
+        except VolumeUnusableError as error:
+            if not isinstance(error, VolumeLockedError) or self._lock_wait is not None:
+                await self._leave()
+                raise
+            self._health.found(error)
+            log.info("Waiting, not ready, until %s is free", self._volume.path)
         except StoreError as error:
             self._health.found(error)
         else:

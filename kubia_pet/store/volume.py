@@ -12,6 +12,7 @@ from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
 from kubia_pet.store.directory import how_to_permit, open_locked
 from kubia_pet.store.errors import (
     ValueUnreadableError,
+    VolumeLockedError,
     VolumeUnavailableError,
     VolumeUnusableError,
     reason,
@@ -35,6 +36,7 @@ class Volume:
         self._value = ValueFile(path, limit)
         self._directory = -1
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
+        self._locked = ""  # what was said of another process that has the lock, as long as it is not held
         self._mounted = False
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
@@ -44,7 +46,7 @@ class Volume:
         """See Storage."""
         try:
             self._mounted = self.path.is_mount()
-            self._hold(open_locked(self.path, wait=wait))
+            self._hold(self._lock(wait))
             self._recover()
             self._try_writing()
         except OSError as error:
@@ -121,15 +123,23 @@ class Volume:
     def _reopen(self) -> None:
         if self._mounted and not self.path.is_mount():  # what lies under a mount point is not the volume
             raise VolumeUnavailableError(f"Nothing is mounted on {self.path}.")
-        directory = open_locked(self.path, wait=0)
+        directory = self._lock(0)
         with self._publishing:
             self.close()
             self._hold(directory)
             self._recover()
 
+    def _lock(self, wait: float) -> int:
+        try:
+            return open_locked(self.path, wait=wait)
+        except VolumeLockedError as error:
+            self._locked = str(error)
+            raise
+
     def _hold(self, directory: int) -> None:
         self._directory = directory
         self._own = os.fstat(directory)
+        self._locked = ""
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
@@ -154,6 +164,12 @@ class Volume:
             return False
 
     def _require_own_directory(self) -> None:
+        if self._own is None:
+            raise (
+                VolumeLockedError(self._locked)
+                if self._locked
+                else VolumeUnavailableError(f"The volume {self.path} is not open.")
+            )
         if not self._is_own_directory():
             raise VolumeUnavailableError(
                 f"The volume {self.path} is gone, or another one was put in its place."

@@ -17,6 +17,7 @@ from kubia_pet.store import (
     ValueUnreadableError,
     Volume,
     VolumeFullError,
+    VolumeLockedError,
     VolumeUnavailableError,
     VolumeUnusableError,
 )
@@ -233,6 +234,32 @@ async def test_a_store_waits_for_the_one_before_it_to_leave(tmp_path: Path) -> N
         await opening
     assert await data_in(patient) == b"the first one's"
     await patient.__aexit__()
+
+
+async def test_one_that_waits_for_ever_enters_at_once_serves_nothing_and_takes_over_within_a_second(
+    tmp_path: Path,
+) -> None:
+    waiting = Store(Volume(tmp_path, LIMIT), timeout=TIMEOUT, lock_wait=None, observer=Observer())
+    async with store_on(tmp_path) as first:
+        async with asyncio.timeout(TIMEOUT):
+            await waiting.__aenter__()
+        with pytest.raises(VolumeLockedError, match="is locked by another process"):
+            await waiting.check()
+        for call in (waiting.read(), waiting.write(b"second"), waiting.remove()):
+            with pytest.raises(VolumeLockedError, match="is locked by another process"):
+                await call
+        await first.write(b"the first one's")
+    async with asyncio.timeout(1):
+        await until_it_works(waiting)
+    assert await data_in(waiting) == b"the first one's"
+    await waiting.__aexit__()
+
+
+async def test_one_that_waits_for_ever_does_not_wait_for_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(VolumeUnusableError, match="is not a directory"):
+        await Store(
+            Volume(tmp_path / "data", LIMIT), timeout=TIMEOUT, lock_wait=None, observer=Observer()
+        ).__aenter__()
 
 
 async def test_the_lock_is_kept_until_a_commit_that_hangs_is_over(tmp_path: Path, disk: Disk) -> None:
