@@ -11,6 +11,7 @@ import pytest
 
 from tests.durability.asking import NOT_FOUND, STORED, UNAVAILABLE, ask, get, is_ready, post
 from tests.durability.machine import needs
+from tests.durability.volumes import tmpfs
 from tests.support.pod import Pod
 
 SECONDS = 2.0
@@ -124,6 +125,40 @@ def test_a_pod_starts_with_something_odd_in_the_values_place_and_says_so(
         assert get(pod).status == UNAVAILABLE
         assert not is_ready(pod)
         assert ask(pod, "GET", "/healthz").status == STORED
+
+
+def test_a_directory_under_the_name_of_the_temporary_file_is_moved_away_with_what_is_in_it(
+    tmp_path: Path,
+) -> None:
+    data_dir = tmp_path / "data"
+    temporary = data_dir / ".kubia.txt.tmp"
+    filled_directory(make(temporary.parent) / temporary.name)
+    with Pod(data_dir) as pod:
+        assert is_ready(pod)
+        assert post(pod, b"value").status == STORED
+        filled_directory(temporary)
+        assert get(pod) == (STORED, b"value")
+        assert post(pod, b"new").status == STORED
+        assert get(pod) == (STORED, b"new")
+        for number in range(2):
+            moved = data_dir / f".kubia.txt.tmp.moved-{number}"
+            assert (moved / "file").read_text() == "in it"
+            assert moved.name in pod.log.read_text()
+
+
+def test_a_directory_there_that_cannot_be_moved_is_named_in_answers_and_log(tmp_path: Path) -> None:
+    temporary = make(tmp_path / "data") / ".kubia.txt.tmp"
+    with Pod(tmp_path / "data") as pod, tmpfs(temporary):  # a mount point: busy
+        assert post(pod, b"value").status == UNAVAILABLE
+        assert f"{temporary.name} is a directory" in post(pod, b"value").body.decode()
+        assert get(pod).status == NOT_FOUND
+        assert not is_ready(pod)
+        assert f"{temporary.name} is a directory" in pod.log.read_text()
+
+
+def make(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def test_what_others_write_rename_or_remove_shows_in_the_next_get(pod: Pod) -> None:
