@@ -132,7 +132,7 @@ class Settings:
     nameserver: tuple[str, int] | None = _setting(
         None, Address(), "Name server to ask, ADDRESS:PORT. Unset: those of resolv.conf."
     )
-    max_value: int = _setting(2**20, Size(), "Largest value, and most bytes taken from one peer.")
+    max_value: int = _setting(2**20, Size(), "Largest new value, and most bytes taken from one peer.")
     max_gathered: int = _setting(16 * 2**20, Size(), "Most bytes taken from all peers for one answer.")
     max_connections: int = _setting(
         512, click.IntRange(1), "Most requests at a time, probes and peers aside."

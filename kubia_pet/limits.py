@@ -18,6 +18,7 @@ MAX_SENDING_BYTES = 64 * MIB  # that clients may be taking at the same time
 SENDING_PATIENCE = 1.0  # for which a client may take its answer, while others want the room
 
 # --- the volume -----------------------------------------------------------------------------------
+MAX_STORED_BYTES = 16 * MIB  # of a value that is served, where --max-value is less: it may have been more
 MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
 LOCK_WAIT = 10.0  # for another process to leave it, where nothing else is set and this is no cluster
 LOCK_INTERVAL = 0.2  # between two tries of a volume that another process has
@@ -44,8 +45,11 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
     bodies = (MAX_BUFFERED_BODIES + 2) * max_value  # one is put together, and its pieces are still there
     gathering = 2 * PEER_CONCURRENCY * max_value  # bodies on their way, for text and for JSON
     # Text and JSON may be rendered at the same time, each from what was gathered into pieces, then joined.
-    rendering = 2 * (max_gathered + 2 * (MAX_OVERVIEW_BYTES + 6 * max_value))
+    # The last value may be begun where there is hardly room for more; a pod's own comes first, of any size.
+    stored = max(max_value, MAX_STORED_BYTES)
+    rendering = 2 * (max_gathered + 2 * max(MAX_OVERVIEW_BYTES + 6 * max_value, 6 * stored))
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
     clients = (max_connections + CONNECTION_RESERVE) * (2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES)
     peers = 2 * PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
-    return RESIDENT_BYTES + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers
+    own = 2 * stored  # the one that was seen last, and the one that is read
+    return RESIDENT_BYTES + own + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from kubia_pet.config import Settings
 from kubia_pet.discovery import Discovery, Resolver
+from kubia_pet.limits import MAX_STORED_BYTES
 from kubia_pet.metrics import Metrics
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store, Volume
@@ -30,7 +31,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     """
     metrics = Metrics()
     store = Store(
-        Volume(settings.data_dir, settings.max_value),
+        Volume(settings.data_dir, max(settings.max_value, MAX_STORED_BYTES)),
         timeout=settings.volume_timeout,
         lock_wait=settings.lock_wait,
         observer=metrics,
