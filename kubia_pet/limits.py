@@ -5,13 +5,15 @@ MIB = 1 << 20
 # --- connections from clients ---------------------------------------------------------------------
 CONNECTION_RESERVE = 64  # connections over --max-connections, for probes and peers
 BACKLOG = 1024  # connections that the kernel holds until they are accepted
-NEWCOMERS = 32  # accepted in a row: none makes room before its request can be read
+NEWCOMERS = 32  # accepted in a row: none makes room before its request, or its body, can be read
 READ_BUFFER_BYTES = 1 << 16  # of a body, that wait in the kernel, and again here: times all connections
 MAX_REPLAY_BYTES = 1 << 13  # of a request, and of its answer, that each connection may keep
 LINGERING_TIME = 1.0  # in which a refused body is read, so that its client sees the answer
 
 # --- bodies and answers ---------------------------------------------------------------------------
 MAX_BUFFERED_BODIES = 32  # bodies of the largest size that may be in memory at the same time, in bytes
+SMALL_BODY_BYTES = 1 << 12  # of each body, larger ones included, that need no room among those
+BODY_PATIENCE = 1.0  # for which a larger body may arrive, while others want its room
 OFFLOAD_BYTES = 1 << 16  # rendering more is done in a thread, so that it does not hold the event loop
 MAX_OVERVIEW_BYTES = 32 * MIB  # of one answer to GET /
 MAX_SENDING_BYTES = 64 * MIB  # that clients may be taking at the same time
@@ -49,7 +51,8 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
     stored = max(max_value, MAX_STORED_BYTES)
     rendering = 2 * (max_gathered + 2 * max(MAX_OVERVIEW_BYTES + 6 * max_value, 6 * stored))
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
-    clients = (max_connections + CONNECTION_RESERVE) * (2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES)
+    client = 2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES + SMALL_BODY_BYTES
+    clients = (max_connections + CONNECTION_RESERVE) * client
     peers = 2 * PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
     return RESIDENT_BYTES + own + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers

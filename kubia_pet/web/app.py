@@ -15,13 +15,16 @@ from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store, Volume
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.connections import Connections
+from kubia_pet.web.delivery import LargeResponses
 from kubia_pet.web.handlers import OpsHandlers, OverviewHandlers, ValueHandlers
 from kubia_pet.web.lifecycle import Lifecycle
 from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
+from kubia_pet.web.problem import SERVER
 from kubia_pet.web.route import register
 
 LIFECYCLE = web.AppKey("LIFECYCLE", Lifecycle)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
+METRICS = web.AppKey("METRICS", Metrics)
 
 
 def build(settings: Settings, *, pod: str, service: str | None, port: int) -> web.Application:
@@ -39,15 +42,25 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
     handlers = (
-        ValueHandlers(pod, store, BodyReader(limit=settings.max_value, timeout=settings.body_timeout)),
+        ValueHandlers(
+            pod, store, BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
+        ),
         OverviewHandlers(pod, store, cluster),
         OpsHandlers(pod, store, metrics, lifecycle),
     )
     app = web.Application()
-    app[LIFECYCLE], app[CONNECTIONS] = lifecycle, connections
+    app[LIFECYCLE], app[CONNECTIONS], app[METRICS] = lifecycle, connections, metrics
+    app.on_response_prepare.append(_say_who_answers)
     routes = register(app.router, chain.from_iterable(each.routes() for each in handlers))
     admission = Admission(lifecycle, connections, max_requests=settings.max_connections)
-    pipeline = Pipeline(routes, lifecycle, connections, admission, Instrumentation(metrics))
+    pipeline = Pipeline(
+        routes,
+        lifecycle=lifecycle,
+        connections=connections,
+        admission=admission,
+        instrumentation=Instrumentation(metrics),
+        large=LargeResponses(metrics),
+    )
     app.middlewares.append(pipeline.handle)
     app.cleanup_ctx.extend(_held(part) for part in (store, cluster) if part is not None)
     return app
@@ -64,6 +77,10 @@ def _cluster(settings: Settings, metrics: Metrics, *, pod: str, service: str, po
         gather_limit=settings.max_gathered,
         observer=metrics,
     )
+
+
+async def _say_who_answers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER
 
 
 def _held(part: AbstractAsyncContextManager[Any]) -> Callable[[web.Application], AsyncIterator[None]]:
