@@ -1,21 +1,19 @@
 """The routes: each turns a request into calls of store, cluster and discovery, and back into a response."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from importlib import resources
 
 from aiohttp import ETag, web
 
 from kubia_pet import __version__
-from kubia_pet.aio.coalescer import Coalescer
-from kubia_pet.limits import OFFLOAD_BYTES
 from kubia_pet.metrics import Metrics
 from kubia_pet.model.value import NO_VALUE, Value
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store
 from kubia_pet.web.body import BodyReader, expect_nothing
+from kubia_pet.web.handlers.shared_overview import SharedOverview
 from kubia_pet.web.problem import JSON, TEXT, ProblemError, preferred
 from kubia_pet.web.render import Overview
 from kubia_pet.web.replay import ORIGIN, Origin
@@ -39,8 +37,8 @@ class Handlers:
         self._metrics = metrics
         self._uploads = uploads
         self._overviews = {
-            TEXT: Coalescer(self._overview_by(Overview.as_text)),
-            JSON: Coalescer(self._overview_by(Overview.as_json)),
+            TEXT: SharedOverview(pod, store, cluster, Overview.as_text),
+            JSON: SharedOverview(pod, store, cluster, Overview.as_json),
         }
         self._openapi = (
             resources.files("kubia_pet").joinpath("openapi.json").read_text().replace("0.0.0", __version__)
@@ -155,19 +153,6 @@ class Handlers:
     async def openapi(self, _: web.Request) -> web.Response:
         """This API, described."""
         return web.Response(text=self._openapi, content_type=JSON)
-
-    def _overview_by(self, render: Callable[[Overview], bytes]) -> Callable[[], Awaitable[bytes]]:
-        async def run() -> bytes:
-            reading = self._store.read()
-            gathered = await self._cluster.gather(reading) if self._cluster else None
-            overview = Overview(self._pod, await reading, gathered)
-            return (
-                await asyncio.to_thread(render, overview)
-                if overview.size > OFFLOAD_BYTES
-                else render(overview)
-            )
-
-        return run
 
 
 def _matches(wanted: tuple[ETag, ...] | None, value: Value) -> bool:
