@@ -31,11 +31,19 @@ PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 # --- peers ----------------------------------------------------------------------------------------
 MAX_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
 ADDRESS_CONCURRENCY = 16  # address look-ups, where an answer has no additional section
+QUIET_TIME = 0.03  # without a peer's answer: then those who came meanwhile ask anew, and wait for nobody
+RETRY_INTERVAL = 0.5  # between two tries of a peer that did not answer in time
+MAX_RETRIES = 16  # such tries under way: half of PEER_CONCURRENCY, so that they hold nobody up
+MAX_RETRIES_OF_A_PEER = 2
+SUSPICION_TIME = 30.0  # for which such peers are tried while nobody asks
 PEER_CONCURRENCY = 32  # peers asked at the same time: all may come to the event loop's attention at once
 MAX_KEEPALIVE = 512  # connections to peers kept in all
 KEEPALIVE_EXPIRY = 4.0  # an unused one is kept: less than any server's, the original's 5 s included
 PEER_READ_BUFFER_BYTES = 8192  # taken in one go: 8 KiB of one-byte chunks need a millisecond
 MAX_PEER_OVERHEAD_BYTES = 1 << 16  # of all that is no value in one answer
+NOBODY_GRACE = 35.0  # for which DNS may know nobody: a cache of 30 s, and what DNS needs to learn of a pod
+NOBODY_INTERVAL = 10.0  # between two looks at whether it does
+DOUBT_INTERVAL = 1.0  # between two look-ups for the sake of a peer that is not where it should be
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
@@ -45,7 +53,7 @@ RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
     """Bytes that a process can need when every bound is reached at once: below the container's limit."""
     bodies = (MAX_BUFFERED_BODIES + 2) * max_value  # one is put together, and its pieces are still there
-    gathering = 2 * PEER_CONCURRENCY * max_value  # bodies on their way, for text and for JSON
+    gathering = PEER_CONCURRENCY * max_value + max_gathered  # bodies on their way, and those that came
     # Text and JSON may be rendered at the same time, each from what was gathered into pieces, then joined.
     # The last value may be begun where there is hardly room for more; a pod's own comes first, of any size.
     stored = max(max_value, MAX_STORED_BYTES)
@@ -53,6 +61,6 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
     client = 2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES + SMALL_BODY_BYTES
     clients = (max_connections + CONNECTION_RESERVE) * client
-    peers = 2 * PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
+    peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
     return RESIDENT_BYTES + own + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers

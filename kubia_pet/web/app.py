@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -12,7 +13,7 @@ from kubia_pet.discovery import Discovery, Resolver
 from kubia_pet.limits import MAX_STORED_BYTES
 from kubia_pet.metrics import Metrics
 from kubia_pet.peers.gather import Cluster
-from kubia_pet.store import Store, Volume
+from kubia_pet.store import Store, StoreError, Volume
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.delivery import LargeResponses
@@ -39,7 +40,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         lock_wait=settings.lock_wait,
         observer=metrics,
     )
-    cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
+    cluster = _cluster(settings, store, metrics, pod=pod, service=service, port=port) if service else None
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
     handlers = (
         ValueHandlers(
@@ -66,10 +67,19 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     return app
 
 
-def _cluster(settings: Settings, metrics: Metrics, *, pod: str, service: str, port: int) -> Cluster:
+def _cluster(
+    settings: Settings, store: Store, metrics: Metrics, *, pod: str, service: str, port: int
+) -> Cluster:
     lookup = Resolver(service, nameserver=settings.nameserver, timeout=settings.dns_timeout)
     return Cluster(
-        Discovery(lookup, pod=pod, port=port, max_age=settings.dns_max_age, observer=metrics),
+        Discovery(
+            lookup,
+            pod=pod,
+            port=port,
+            max_age=settings.dns_max_age,
+            observer=metrics,
+            ready=partial(_is_ready, store),
+        ),
         connect_timeout=settings.connect_timeout,
         peer_timeout=settings.peer_timeout,
         gather_timeout=settings.gather_timeout,
@@ -81,6 +91,14 @@ def _cluster(settings: Settings, metrics: Metrics, *, pod: str, service: str, po
 
 async def _say_who_answers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = SERVER
+
+
+async def _is_ready(store: Store) -> bool:
+    try:
+        await store.check()
+    except StoreError:
+        return False
+    return True
 
 
 def _held(part: AbstractAsyncContextManager[Any]) -> Callable[[web.Application], AsyncIterator[None]]:
