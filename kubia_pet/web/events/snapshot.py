@@ -35,9 +35,13 @@ class Snapshots:
 
     async def take(self) -> ClusterState:
         """The state of now. A volume that fails is part of it."""
+        if self._cluster is None:
+            return await self._encoded(await self._read(), None)
         reading = asyncio.ensure_future(self._read())
-        gathered = await self._cluster.gather(_value_of(reading)) if self._cluster else None
-        own = await reading
+        async with self._cluster.gathering(asyncio.ensure_future(_value_of(reading))) as gathered:
+            return await self._encoded(await reading, gathered())
+
+    async def _encoded(self, own: "_Own", gathered: Gathered | None) -> ClusterState:
         size = Overview(self._pod, own.value, gathered).size
         encode = _Snapshot(self._pod, own, gathered).encoded
         return await asyncio.to_thread(encode) if size > OFFLOAD_BYTES else encode()
