@@ -61,8 +61,10 @@ def _begin_of(value: Value) -> str:
     if isinstance(begin, bytes):
         begin = begin.decode(errors="backslashreplace")
     notes = [f"{len(value.data)} bytes in all"] if len(whole) > PAGE_PREVIEW else []
-    notes += ["not UTF-8"] if text is None else []
-    return "".join(in_one_line(begin)) + (f"… ({', '.join(notes)})" if notes else "")
+    if text is None:
+        notes.append("not UTF-8")
+    cut = "…" if len(whole) > PAGE_PREVIEW else ""
+    return "".join(in_one_line(begin)) + cut + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _hash(page: str, element: str) -> str:
