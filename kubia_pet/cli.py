@@ -73,6 +73,7 @@ def local(**given: Any) -> None:
         _run(LocalStatefulSet(**given).run())
     except (PortTakenError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    _exit(0)
 
 
 @main.command()
@@ -101,7 +102,8 @@ def _run(coroutine: Any) -> None:
 
 
 def _exit(status: int) -> None:
-    """Ends the process without waiting for a thread that a hung volume or name server still holds."""
-    logging.shutdown()
-    sys.stdout.flush()
+    """Ends the process without waiting for a thread that a hung volume, name server or log still holds."""
+    from kubia_pet import logs
+
+    logs.flush()
     os._exit(status)

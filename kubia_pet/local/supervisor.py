@@ -10,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 
+from kubia_pet.logs import RELAYED
+
 log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _STARTING, _RUNNING = 0.05, 1.0  # seconds between two readiness probes
@@ -101,7 +103,7 @@ class LocalPod:
         if process.stdout is not None:
             with contextlib.suppress(ValueError):  # a line over the reader's limit
                 async for line in process.stdout:
-                    print(f"{self.name} | {line.decode(errors='replace').rstrip()}", file=sys.stderr)  # noqa: T201
+                    RELAYED.info("%s | %s", self.name, line.decode(errors="replace").rstrip())
 
 
 def _how(status: int) -> str:
