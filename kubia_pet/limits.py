@@ -34,6 +34,7 @@ STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fail
 # --- the log --------------------------------------------------------------------------------------
 MAX_LOG_LINES = 500  # that wait to be written: further ones are dropped
 MAX_LOG_LINE = 1 << 12  # characters of a line, or of its message and traceback in JSON
+MAX_CHANGES_LOGGED = 10  # lines a second that say who changed the value
 LOG_FLUSH_TIME = 1.0  # for which the end waits for the last lines to be written
 
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
