@@ -20,6 +20,10 @@ _END_TIMEOUT = 15.0  # seconds from SIGTERM to SIGKILL
 _LONGEST_PAUSE = 8.0  # seconds before the next start of a pod that ends again and again
 
 
+class CannotRunError(Exception):
+    """A port or a directory cannot be used; the text is a sentence."""
+
+
 @dataclass
 class LocalPod:
     """A pod of a local StatefulSet: its name, port and directory stay, its processes come and go.
@@ -35,6 +39,16 @@ class LocalPod:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     process: asyncio.subprocess.Process | None = None
     _ending: bool = False
+
+    def make_data_dir(self) -> None:
+        """The directory that is its volume. Raises CannotRunError."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotRunError(
+                f"The directory {self.data_dir} cannot be used ({error.strerror}): "
+                "choose another with --data-dir."
+            ) from error
 
     async def keep(self) -> None:
         """Runs the pod's process, and the next one when it has ended, until `end` is called."""
@@ -55,6 +69,16 @@ class LocalPod:
                 log.warning("%s has ended (%s) and is started again", self.name, _how(status))
                 await asyncio.sleep(pause)
 
+    async def wait_listing(self, peers: int) -> None:
+        """Returns when it lists so many pods."""
+        async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(f"http://{HOST}:{self.port}/peers") as response:
+                        if len((await response.json())["peers"]) >= peers:
+                            return
+                await asyncio.sleep(_STARTING)
+
     async def end(self) -> None:
         """SIGTERM, and SIGKILL where that does not end it in time."""
         self._ending = True
@@ -69,11 +93,12 @@ class LocalPod:
                 await self.process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.make_data_dir()
         own = (f"--host={HOST}", f"--port={self.port}", f"--pod={self.name}", f"--data-dir={self.data_dir}")
+        own += ("--end-with-stdin",)
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "kubia_pet", "serve", *own, *self.options),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,  # never written to: it ends when this process does
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # a terminal's Ctrl-C goes to all at once; pods end in order
