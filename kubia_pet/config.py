@@ -90,7 +90,7 @@ class Address(click.ParamType[tuple[str, int]]):
 
 
 class Host(click.ParamType[str]):
-    """A host without a port, or *.DOMAIN: pet.example, [::1], *.example; in a variable several, with commas."""
+    """A host without a port, or *.DOMAIN: pet.example, [::1], *.example. In a variable several, by commas."""
 
     name = "host"
     envvar_list_splitter = ","

@@ -95,9 +95,8 @@ class LocalPod:
     async def _start(self) -> asyncio.subprocess.Process:
         self.make_data_dir()
         own = (f"--host={HOST}", f"--port={self.port}", f"--pod={self.name}", f"--data-dir={self.data_dir}")
-        own += ("--end-with-stdin",)
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kubia_pet", "serve", *own, *self.options),
+            *(sys.executable, "-m", "kubia_pet", "serve", "--end-with-stdin", *own, *self.options),
             stdin=asyncio.subprocess.PIPE,  # never written to: it ends when this process does
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

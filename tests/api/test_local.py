@@ -142,7 +142,9 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize(("directory", "why"), [("/proc/x", "No such file or directory"), ("file", "Not a directory")])
+@pytest.mark.parametrize(
+    ("directory", "why"), [("/proc/x", "No such file or directory"), ("file", "Not a directory")]
+)
 def test_a_directory_that_cannot_be_made_is_said_at_once(tmp_path: Path, directory: str, why: str) -> None:
     (tmp_path / "file").write_text("")
     pets = LocalSet(tmp_path, replicas=2)
@@ -156,7 +158,7 @@ def test_a_directory_that_cannot_be_made_is_said_at_once(tmp_path: Path, directo
 
 
 def test_the_first_answer_of_each_pod_lists_all(tmp_path: Path) -> None:
-    """What the banner gives to be pasted: no pod may have a DNS answer in use that is older than the last pod."""
+    """As the banner has it pasted: no pod may use a DNS answer that is older than the last pod."""
     with LocalSet(tmp_path, replicas=3) as pets:
         for ordinal in range(3):
             assert curl(pets.url(ordinal)) == overview(ordinal, *["No data posted yet"] * 3)
@@ -166,7 +168,13 @@ OWN_HOSTS = [
     *("localhost", "localhost:8081", "LOCALHOST", "127.0.0.1", "127.0.0.1:8081", "[::1]", "[::1]:8081"),
     *("kubia-0", f"kubia-0.{SERVICE}", f"kubia-0.{SERVICE}.:8081", SERVICE, "kubia"),
 ]
-FOREIGN_HOSTS = ["evil.example", "localhost.evil.example", "evil.example:8081", "127.0.0.1.evil.example", "10.1.2.3"]
+FOREIGN_HOSTS = [
+    "evil.example",
+    "localhost.evil.example",
+    "evil.example:8081",
+    "127.0.0.1.evil.example",
+    "10.1.2.3",
+]
 
 
 @pytest.mark.parametrize("host", OWN_HOSTS)

@@ -52,7 +52,7 @@ def _short_forms(name: str, domain: str = "") -> set[str]:
 
 
 def _other_pods(pod: str, service: str) -> re.Pattern[str] | None:
-    """What the names of the service's other pods look like; None where this pod has no ordinal, or no service."""
+    """What the other pods' names look like; None where this pod has no ordinal or no service."""
     found = re.fullmatch(r"(.+)-\d+", pod)
     if not found or not service:
         return None
