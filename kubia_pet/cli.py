@@ -88,15 +88,17 @@ def local(**given: Any) -> None:
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", envvar=f"{ENV_PREFIX}_HOST", show_default=True, show_envvar=True)
+@click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
 @click.option(
-    "--port", type=int, default=8080, envvar=f"{ENV_PREFIX}_PORT", show_default=True, show_envvar=True
+    "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."
 )
-def health(host: str, port: int) -> None:
+def health(host: str | None, port: int | None) -> None:
     """Ask the pod on this machine, or in this container, whether it lives."""
-    from kubia_pet.client import ask
+    from kubia_pet.client import ask, words_of_process_1
 
-    alive, sentence = ask(host, port, timeout=2)
+    with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
+        given = context.params
+    alive, sentence = ask(host or given["host"] or "127.0.0.1", port or given["port"], timeout=2)
     click.echo(sentence)
     sys.exit(not alive)
 
