@@ -66,7 +66,7 @@ class OverviewHandlers:
     def _rendered_by(self, render: Callable[[Overview], bytes]) -> Work[bytes]:
         """Gathering and rendering, shared by all who ask at the same time."""
 
-        async def run(_: None, __: int) -> bytes:
+        async def run() -> bytes:
             reading = self._store.read()
             gathered = await self._cluster.gather(reading) if self._cluster else None
             overview = Overview(self._pod, await reading, gathered)
@@ -77,4 +77,4 @@ class OverviewHandlers:
             )
 
         runs = Coalescer(run)
-        return Work(lambda _: runs.submit(None))
+        return Work(lambda _: runs.submit())
