@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from kubia_pet import __version__
-from kubia_pet.config import ENV_PREFIX, Host, Settings, settings_options
+from kubia_pet.config import Host, Settings, settings_options
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -29,6 +29,7 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     from kubia_pet.discovery import service_of
     from kubia_pet.store import VolumeUnusableError
     from kubia_pet.web.server import serve as serve_pod
+    from kubia_pet.web.token import TokenUnusableError
 
     settings = Settings(**given)
     if end_with_stdin:
@@ -38,7 +39,7 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     service = settings.service if settings.service is not None else service_of(pod)
     try:
         _run(serve_pod(settings, pod=pod, service=service or None))
-    except (VolumeUnusableError, OSError) as error:
+    except (VolumeUnusableError, TokenUnusableError, OSError) as error:
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - a sentence, no traceback
         _exit(1)
     _exit(0)

@@ -149,6 +149,11 @@ class Settings:
     allowed_host: tuple[str, ...] = _setting(
         (), Host(), "A host to answer for besides its own, as in pet.example or *.example. Unset: for any."
     )
+    token_file: Path | None = _setting(
+        None,
+        click.Path(path_type=Path),
+        "File with the token that who changes something must show. Unset: none is asked for.",
+    )
     max_value: int = _setting(2**20, Size(), "Largest value, and most bytes taken from one peer.")
     max_gathered: int = _setting(16 * 2**20, Size(), "Most bytes taken from all peers for one answer.")
     max_connections: int = _setting(

@@ -17,6 +17,9 @@ MAX_OVERVIEW_BYTES = 32 * MIB  # of one answer to GET /
 MAX_SENDING_BYTES = 64 * MIB  # that clients may be taking at the same time
 SENDING_PATIENCE = 1.0  # for which a client may take its answer, while others want the room
 
+MAX_TOKEN_BYTES = 1 << 12  # of the file that holds it
+TOKEN_INTERVAL = 1.0  # between two looks at that file
+
 # --- the volume -----------------------------------------------------------------------------------
 MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
 MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault

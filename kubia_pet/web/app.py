@@ -13,11 +13,13 @@ from kubia_pet.metrics import Metrics
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store, Volume
 from kubia_pet.web.body import BodyReader
+from kubia_pet.web.changes import ChangeLog
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.handlers import OpsHandlers, OverviewHandlers, ValueHandlers
 from kubia_pet.web.lifecycle import Lifecycle
-from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
+from kubia_pet.web.middleware import Admission, Hosts, Instrumentation, Pipeline
 from kubia_pet.web.route import register
+from kubia_pet.web.token import Token
 
 LIFECYCLE = web.AppKey("LIFECYCLE", Lifecycle)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
@@ -37,18 +39,23 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     )
     cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
+    bodies = BodyReader(limit=settings.max_value, timeout=settings.body_timeout)
+    changes = ChangeLog()
     handlers = (
-        ValueHandlers(pod, store, BodyReader(limit=settings.max_value, timeout=settings.body_timeout)),
+        ValueHandlers(pod, store, bodies, changes),
         OverviewHandlers(pod, store, cluster),
         OpsHandlers(pod, store, metrics, lifecycle),
     )
     app = web.Application()
     app[LIFECYCLE], app[CONNECTIONS] = lifecycle, connections
     routes = register(app.router, chain.from_iterable(each.routes() for each in handlers))
-    admission = Admission(lifecycle, connections, max_requests=settings.max_connections)
+    token = Token(settings.token_file)
+    hosts = Hosts(pod, service, settings.allowed_host)
+    admission = Admission(lifecycle, connections, hosts, token, max_requests=settings.max_connections)
     pipeline = Pipeline(routes, lifecycle, connections, admission, Instrumentation(metrics))
     app.middlewares.append(pipeline.handle)
-    app.cleanup_ctx.extend(_held(part) for part in (store, cluster) if part is not None)
+    app.on_cleanup.append(changes.end)
+    app.cleanup_ctx.extend(_held(part) for part in (token, store, cluster) if part is not None)
     return app
 
 

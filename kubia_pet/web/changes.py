@@ -20,6 +20,16 @@ class ChangeLog:
         self._last_client = ""
         self._ending: asyncio.TimerHandle | None = None  # of this second
 
+    def done(self, client: str | None, method: str, data: bytes | None, change: asyncio.Future[None]) -> None:
+        """`change` has ended, which was asked for by a client of this address; `data` as in `changed`.
+
+        Where the client did not wait for it, it may have been made.
+        """
+        if change.cancelled():
+            self.changed(f"{client}, which did not wait for the answer", method, data)
+        elif change.exception() is None:
+            self.changed(client, method, data)
+
     def changed(self, client: str | None, method: str, data: bytes | None) -> None:
         """`client` (its address) stored `data`, None: removed the value, and it is durable."""
         if self._ending is None:
@@ -44,3 +54,7 @@ class ChangeLog:
                 self._unsaid, self._unsaid_bytes, self._last_client,
             )  # fmt: skip
         self._said = self._unsaid = self._unsaid_bytes = 0
+
+    async def end(self, _: object) -> None:
+        """Leaves nothing unsaid where the application ends."""
+        self.flush()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -67,7 +68,7 @@ async def test_nobody_listening_is_said_too(unused_tcp_port_factory: Callable[[]
 @pytest.fixture
 def container(tmp_path: Path, unused_tcp_port: int) -> Iterator[tuple[int, list[str]]]:
     """A pod that is process 1, its port an option: (port, what runs a program beside it)."""
-    program = Path(sys.executable).with_name("kubia-pet")
+    program = str(Path(sys.executable).with_name("kubia-pet"))
     command = [program, "serve", f"--port={unused_tcp_port}", "--host", "127.0.0.1", "--service="]
     space = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     if shutil.which("unshare") is None or subprocess.run([*space, "true"], check=False).returncode:
@@ -76,7 +77,7 @@ def container(tmp_path: Path, unused_tcp_port: int) -> Iterator[tuple[int, list[
         children = Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children")
         until("process 1", children.read_text)
         yield unused_tcp_port, ["nsenter", "--pid", "--mount", "--target", children.read_text().strip()]
-        unshare.kill()
+        os.kill(int(children.read_text()), signal.SIGKILL)
 
 
 def test_the_port_that_process_1_was_told_is_the_one_that_is_asked(

@@ -12,8 +12,9 @@ from kubia_pet.metrics import Metrics
 from kubia_pet.web.app import CONNECTIONS, LIFECYCLE
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.lifecycle import Lifecycle
-from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
+from kubia_pet.web.middleware import Admission, Hosts, Instrumentation, Pipeline
 from kubia_pet.web.route import Route, register
+from kubia_pet.web.token import Token
 from tests.hostile.clients.raw_http import request, statuses
 from tests.support.serving import serving
 from tests.support.streams import Stream, ask, connect
@@ -60,7 +61,9 @@ async def streaming(max_requests: int = 1) -> AsyncIterator[Streaming]:
     routes = register(
         app.router, [Route("GET", "/events", events, stream=True), Route("GET", "/plain", plain)]
     )
-    admission = Admission(lifecycle, connections, max_requests=max_requests)
+    admission = Admission(
+        lifecycle, connections, Hosts("kubia-0", None, ()), Token(None), max_requests=max_requests
+    )
     pipeline = Pipeline(routes, lifecycle, connections, admission, Instrumentation(metrics))
     app.middlewares.append(pipeline.handle)
     async with serving(app) as (served.url, _):
