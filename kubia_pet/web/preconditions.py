@@ -48,11 +48,10 @@ def _etags(request: web.Request, name: str) -> list[tuple[bool, str]] | None:
     if text.strip() == "*":
         return [(False, "*")]
     etags, end = [], 0
-    while end < len(text):
-        found = _ETAG.match(text, end)
-        if found is None:
-            raise ProblemError(400, f'{name} is neither * nor a list of ETags in quotes, as in "0123abcd".')
+    while end < len(text) and (found := _ETAG.match(text, end)):
         end = found.end()
         if found[2]:
             etags.append((found[1] is not None, found[2]))
+    if not etags or end < len(text):
+        raise ProblemError(400, f'{name} is neither * nor a list of ETags in quotes, as in "0123abcd".')
     return etags

@@ -189,7 +189,7 @@ def test_a_name_that_an_attacker_points_at_this_machine_gets_nothing(
 ) -> None:
     for url in (pets.url(0), pets.public_url):
         answer = curl("-i", "-X", method, "-d", "forged", "-H", f"Host: {host}", url)
-        assert answer.startswith("HTTP/1.1 421 Misdirected Request\r\n")
+        assert answer.startswith("HTTP/1.1 421 Misdirected Request\n")
         name = host.removesuffix(":8081")
         assert answer.endswith(f"This pod does not answer for {name}: --allowed-host {name} would let it.\n")
     assert "forged" not in curl(pets.url(0))

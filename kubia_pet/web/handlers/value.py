@@ -52,6 +52,7 @@ class ValueHandlers:
 
     async def data(self, request: web.Request) -> web.Response:
         """The value alone, its exact bytes."""
+        is_meant, is_news = if_match(request), if_none_match(request)
         value = await perform(request, self._reading)
         if value is None:
             raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache"})
@@ -61,9 +62,9 @@ class ValueHandlers:
             "Cache-Control": "no-cache",
             "X-Content-Type-Options": "nosniff",
         }
-        if (is_meant := if_match(request)) is not None and not is_meant(value):
+        if is_meant is not None and not is_meant(value):
             raise PreconditionFailedError(value)
-        if (is_news := if_none_match(request)) is not None and not is_news(value):
+        if is_news is not None and not is_news(value):
             return web.Response(status=304, headers=headers)
         return web.Response(body=value.data, headers=headers)
 
