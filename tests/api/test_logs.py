@@ -1,11 +1,13 @@
 """The log, where nobody reads it: it never holds the pod up, and says what it had to drop."""
 
 import fcntl
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ import aiohttp
 import pytest
 
 from kubia_pet.limits import MAX_LOG_LINES
+from tests.api.test_replay import client_of, post
 from tests.support.pod import Pod, until
 
 
@@ -118,3 +121,31 @@ async def test_no_line_is_longer_than_its_bound(tmp_path: Path, log_format: str)
     assert len(line) < 4500
     if log_format == "json":
         assert "yyy…yyy" in json.loads(line)["message"]
+
+
+async def test_each_change_is_a_line_with_client_method_size_and_etag_and_many_are_few_lines(
+    tmp_path: Path,
+) -> None:
+    with Pod(tmp_path / "data") as pod:
+        async with client_of(pod.url) as client:
+            for _ in range(3):  # from the second on by the short cut
+                assert (await client.ask(post(b"twelve bytes"))).status == 200
+            assert (await client.ask(b"DELETE /data HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
+            refused = b"DELETE / HTTP/1.1\r\nHost: a\r\nIf-Match: *\r\n\r\n"
+            assert (await client.ask(refused)).status == 412
+            began = time.monotonic()
+            for number in range(996):
+                assert (await client.ask(post(b"%03d" % number))).status == 200
+            seconds = time.monotonic() - began
+        pod.terminate()
+    lines = [line.partition(" INFO ")[2] for line in pod.log.read_text().splitlines()]
+    etag = hashlib.sha256(b"twelve bytes").hexdigest()[:32]
+    single = [line for line in lines if " by 127.0.0.1: " in line]
+    assert single[:4] == [
+        *[f'POST by 127.0.0.1: 12 bytes, ETag "{etag}"'] * 3,
+        "DELETE by 127.0.0.1: the value is gone",
+    ]
+    assert len(single) <= 10 * (seconds + 2)
+    summed = [int(line.split()[0]) for line in lines if "more changes within a second" in line]
+    assert len(summed) <= seconds + 2
+    assert len(single) + sum(summed) == 1000, "each change is in one of them"

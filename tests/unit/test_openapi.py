@@ -20,8 +20,7 @@ DOCUMENT = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read
 def test_the_running_server_is_as_its_document_says(pod: Pod, tmp_path: Path, accept: str) -> None:
     # 412 is no refusal of what was sent, but of the moment.
     (tmp_path / "schemathesis.toml").write_text(
-        "[checks.positive_data_acceptance]\n"
-        'expected-statuses = ["2xx", "3xx", "403", "404", "412", "5xx"]\n'
+        '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", "3xx", "403", "404", "412", "5xx"]\n'
     )
     result = subprocess.run(
         [

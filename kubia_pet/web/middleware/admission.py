@@ -89,6 +89,8 @@ def _refuse_cross_site(request: web.Request) -> None:
         own = site.lower() in {"same-origin", "none"}
     else:
         origin = request.headers.get("Origin")
-        own = origin is None or origin.lower() in {f"{scheme}://{request.host}".lower() for scheme in _SCHEMES}
+        own = origin is None or origin.lower() in {
+            f"{scheme}://{request.host}".lower() for scheme in _SCHEMES
+        }
     if not own:
         raise ProblemError(403, "A page of another site may not change this pod's value.")
