@@ -283,6 +283,32 @@ def test_on_openshift_user_and_groups_are_the_namespaces(kustomize: Kustomize) -
     assert not {"runAsUser", "runAsGroup", "fsGroup"} & context.keys()
 
 
+def test_the_token_is_mounted_where_the_pet_is_told_to_read_it(kustomize: Kustomize) -> None:
+    stateful_set = kustomize({"components": ["../k8s/token"], "namePrefix": "my-"})["StatefulSet my-kubia"]
+    pod = stateful_set["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (volume,) = pod["volumes"]
+    assert volume["secret"] == {"secretName": "kubia-token", "defaultMode": 0o440}
+    mounts = {each["name"]: each for each in container["volumeMounts"]}
+    assert mounts.keys() == {"data", "token"}
+    mount = mounts["token"]
+    assert (mount["name"], mount["readOnly"], "subPath" in mount) == (volume["name"], True, False)
+    told = {each["name"]: each["value"] for each in container["env"]}
+    assert told == {f"{ENV_PREFIX}_TOKEN_FILE": f"{mount['mountPath']}/token"}
+    kubernetes_validate.validate(stateful_set, "1.36", strict=True)
+
+
+def test_every_component_goes_with_every_other(kustomize: Kustomize) -> None:
+    components = sorted(
+        f"../{path.parent.relative_to(MANIFESTS.parent)}"
+        for path in MANIFESTS.rglob("kustomization.yaml")
+        if path.parent != MANIFESTS
+    )
+    assert "../k8s/token" in components
+    for manifest in kustomize({"components": components, "namespace": "zoo"}).values():
+        kubernetes_validate.validate(manifest, "1.36", strict=True)
+
+
 # Who is let in
 
 
