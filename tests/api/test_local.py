@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.dns_server import NAME
 from tests.support.local_set import LocalSet
+from tests.support.paste import paste
 from tests.support.pod import until
 
 GREETING = "Hey there! This greeting was submitted to kubia-0."
@@ -61,14 +62,24 @@ def test_a_killed_pod_comes_back_under_its_name_with_its_value(pets: LocalSet) -
     assert curl(f"{pets.url(1)}/data") == "kept"
 
 
-def test_the_lines_to_paste_work_when_pasted(pets: LocalSet) -> None:
-    screen = pets.log.read_text().partition("Lines to paste in another terminal:\n\n")[2].partition("\n\n")[0]
-    lines = [line.strip() for line in screen.splitlines() if line.startswith("  ")]
-    pasted = [line for line in lines if line.startswith(("curl", "for"))]
-    assert len(pasted) == 6
-    for line in pasted:
-        result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
-        assert result.stdout.startswith(("You've hit kubia-", "Data stored on pod kubia-")), line
+def test_the_lines_to_paste_work_when_pasted_as_one_piece(tmp_path: Path) -> None:
+    with LocalSet(tmp_path) as pets:
+        screen = pets.log.read_text().partition("Lines to paste in another terminal:\n\n")[2]
+        lines = screen.partition("\n\n")[0]
+        assert sum(line.startswith("  curl") for line in lines.splitlines()) == 5
+        shown = paste(lines, tmp_path)
+    answers = re.findall(
+        r"^(?:You've hit kubia-\d(?:\n.+){5}|Data stored on pod kubia-\d)$", shown, re.MULTILINE
+    )
+    none = "No data posted yet"
+    assert f"{answers[0]}\n" == overview(0, none, none, none)
+    assert answers[1] == "Data stored on pod kubia-0"
+    assert f"{answers[2]}\n" == overview(2, GREETING, none, none)
+    assert {answer[-7:] for answer in answers[3:7]} == {"kubia-0", "kubia-1", "kubia-2"}
+    everybody = answers[7].partition("Data stored in the cluster:\n")[2]
+    assert none not in everybody
+    assert answers[8].startswith("You've hit kubia-2\nData stored on this pod: Value number ")
+    assert answers[8].partition("Data stored in the cluster:\n")[2] == everybody, "it is back, with its value"
 
 
 @pytest.mark.parametrize("ask", [dns.query.udp, dns.query.tcp])
