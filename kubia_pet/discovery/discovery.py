@@ -80,17 +80,17 @@ class Discovery:
         """The peers, in the order of their ordinals. Never raises: a failure is part of the answer."""
         now = time.monotonic()
         if self._last is None or now >= self._good_until:
-            return await self._lookups.submit(None)
+            return await self._lookups.submit()
         if now >= self._renewed_at:
             self._renewed_at = self._good_until
-            self._lookups.submit(None)
+            self._lookups.submit()
         return self._last
 
     def close(self) -> None:
         """Waits for nothing: a look-up under way ends at its own deadline."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _look_up(self, _: None, __: int) -> Discovered:
+    async def _look_up(self) -> Discovered:
         loop = asyncio.get_running_loop()
         began = time.monotonic()
         try:
