@@ -31,6 +31,13 @@ PEER_READ_BUFFER_BYTES = 8192  # taken in one go: 8 KiB of one-byte chunks need 
 MAX_PEER_OVERHEAD_BYTES = 1 << 16  # of all that is no value in one answer
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
+# --- faults that are set on purpose ---------------------------------------------------------------
+DEFAULT_FAULT_TIME = 30.0
+MAX_FAULT_TIME = 600.0
+SLOW_DISK_TIME = 3.0  # longer than --volume-timeout
+SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
+FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
+
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 
