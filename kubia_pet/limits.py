@@ -36,6 +36,7 @@ DEFAULT_FAULT_TIME = 30.0
 MAX_FAULT_TIME = 600.0
 SLOW_DISK_TIME = 3.0  # longer than --volume-timeout
 SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
+MAX_UNANSWERED_TIME = 30.0  # of a peer's request: then its connection is cut
 FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
 
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from itertools import chain
 from typing import Any
 
 from aiohttp import web
@@ -11,16 +10,20 @@ from kubia_pet.config import Settings
 from kubia_pet.discovery import Discovery, Resolver
 from kubia_pet.metrics import Metrics
 from kubia_pet.peers.gather import Cluster
+from kubia_pet.model.fault import Faults
 from kubia_pet.store import Store, Volume
+from kubia_pet.store.faults import FaultyVolume
+from kubia_pet.store.storage import Storage
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.connections import Connections
-from kubia_pet.web.handlers import OpsHandlers, OverviewHandlers, ValueHandlers
+from kubia_pet.web.handlers import FaultHandlers, OpsHandlers, OverviewHandlers, ValueHandlers
 from kubia_pet.web.lifecycle import Lifecycle
-from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
+from kubia_pet.web.middleware import Admission, FaultInjection, Instrumentation, Pipeline
 from kubia_pet.web.route import register
 
 LIFECYCLE = web.AppKey("LIFECYCLE", Lifecycle)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
+FAULTS: web.AppKey[Faults | None] = web.AppKey("FAULTS")
 
 
 def build(settings: Settings, *, pod: str, service: str | None, port: int) -> web.Application:
@@ -29,25 +32,31 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     Its store is open, and locked, from start-up to clean-up.
     """
     metrics = Metrics()
+    volume: Storage = Volume(settings.data_dir, settings.max_value)
+    faults = Faults() if settings.faults else None
     store = Store(
-        Volume(settings.data_dir, settings.max_value),
+        volume if faults is None else FaultyVolume(volume, faults),
         timeout=settings.volume_timeout,
         lock_wait=settings.lock_wait,
         observer=metrics,
     )
     cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
-    handlers = (
-        ValueHandlers(pod, store, BodyReader(limit=settings.max_value, timeout=settings.body_timeout)),
-        OverviewHandlers(pod, store, cluster),
-        OpsHandlers(pod, store, metrics, lifecycle),
-    )
+    routes = [
+        *ValueHandlers(pod, store, BodyReader(limit=settings.max_value, timeout=settings.body_timeout)).routes(),
+        *OverviewHandlers(pod, store, cluster).routes(),
+        *OpsHandlers(pod, store, metrics, lifecycle).routes(),
+        *(FaultHandlers(pod, faults).routes() if faults is not None else ()),
+    ]
     app = web.Application()
-    app[LIFECYCLE], app[CONNECTIONS] = lifecycle, connections
-    routes = register(app.router, chain.from_iterable(each.routes() for each in handlers))
-    admission = Admission(lifecycle, connections, max_requests=settings.max_connections)
-    pipeline = Pipeline(routes, lifecycle, connections, admission, Instrumentation(metrics))
+    app[LIFECYCLE], app[CONNECTIONS], app[FAULTS] = lifecycle, connections, faults
+    admission = Admission(lifecycle, connections, faults, max_requests=settings.max_connections)
+    pipeline = Pipeline(register(app.router, routes), lifecycle, connections, admission, Instrumentation(metrics))
     app.middlewares.append(pipeline.handle)
+    if faults is not None:
+        injection = FaultInjection(faults)
+        app.middlewares.append(injection.handle)
+        app.on_response_prepare.append(injection.mark)
     app.cleanup_ctx.extend(_held(part) for part in (store, cluster) if part is not None)
     return app
 

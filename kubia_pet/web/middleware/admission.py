@@ -4,6 +4,7 @@ import re
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
+from kubia_pet.model.fault import Faults
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.problem import NOT_HTTP, RETRY, ProblemError
@@ -15,9 +16,12 @@ _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")  # RFC 9110 §4.2.1 and
 class Admission:
     """Refuses what is one too many, what is no HTTP, and what a page of another site asks for."""
 
-    def __init__(self, lifecycle: Lifecycle, connections: Connections, *, max_requests: int) -> None:
+    def __init__(
+        self, lifecycle: Lifecycle, connections: Connections, faults: Faults | None, *, max_requests: int
+    ) -> None:
         self._lifecycle = lifecycle
         self._connections = connections
+        self._faults = faults
         self._max_requests = max_requests
 
     def admit(self, request: web.Request, route: Route) -> None:
@@ -32,7 +36,11 @@ class Admission:
 
     def admits_again(self, route: Route) -> bool:
         """Whether a request of which an equal one was admitted still is, and its answer is sent alike."""
-        return self._lifecycle.state is State.READY and self._refusal(route) is None
+        return (
+            self._lifecycle.state is State.READY
+            and self._refusal(route) is None
+            and (self._faults is None or not self._faults.active())
+        )
 
     def _refusal(self, route: Route) -> ProblemError | None:
         """What a request meets whatever it says; asked of each before it counts as busy."""
