@@ -94,6 +94,22 @@ class Address(click.ParamType[tuple[str, int]]):
         return address, port
 
 
+class Host(click.ParamType[str]):
+    """A host without a port, or *.DOMAIN: pet.example, [::1], *.example. In a variable several, by commas."""
+
+    name = "host"
+    envvar_list_splitter = ","
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The host in lower case."""
+        host = str(value).strip().lower().removesuffix(".")
+        if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", host):
+            self.fail(
+                f"{value!r} is not a host: write it without scheme and port, as in pet.example.", param, ctx
+            )
+        return host
+
+
 def _split(text: str) -> tuple[str, int]:
     """Host and port, 53 where there is none."""
     match = re.fullmatch(r"\[(.+)\](?::(\d{1,5}))?|([^:]+)(?::(\d{1,5}))?", text)
@@ -134,6 +150,9 @@ class Settings:
     )
     nameserver: tuple[str, int] | None = _setting(
         None, Address(), "Name server to ask, ADDRESS:PORT. Unset: those of resolv.conf."
+    )
+    allowed_host: tuple[str, ...] = _setting(
+        (), Host(), "A host to answer for besides its own, as in pet.example or *.example. Unset: for any."
     )
     max_value: int = _setting(2**20, Size(), "Largest value, and most bytes taken from one peer.")
     max_gathered: int = _setting(16 * 2**20, Size(), "Most bytes taken from all peers for one answer.")
@@ -183,7 +202,7 @@ class _Option(click.Option):
 def default_shown(setting: Field[Any]) -> str | bool:
     """The default as a person would write it; False where there is none."""
     kind, default = setting.metadata["type"], cast("Any", setting.default)
-    if default is None or default is False:
+    if default in (None, (), False):
         return False
     return kind.shown(default) if isinstance(kind, Size | Duration) else str(default)
 
@@ -197,6 +216,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
             type=each.metadata["type"],
             default=each.default,
             is_flag=isinstance(each.default, bool),
+            multiple=isinstance(each.default, tuple),
             envvar=f"{ENV_PREFIX}_{each.name.upper()}",
             show_envvar=True,
             show_default=False,

@@ -39,6 +39,12 @@ SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
 MAX_UNANSWERED_TIME = 30.0  # of a peer's request: then its connection is cut
 FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
 
+# --- the log --------------------------------------------------------------------------------------
+MAX_LOG_LINES = 500  # that wait to be written: further ones are dropped
+MAX_LOG_LINE = 1 << 12  # characters of a line, or of its message and traceback in JSON
+MAX_CHANGES_LOGGED = 10  # lines a second that say who changed the value
+LOG_FLUSH_TIME = 1.0  # for which the end waits for the last lines to be written
+
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 
@@ -52,4 +58,5 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
     clients = (max_connections + CONNECTION_RESERVE) * (2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES)
     peers = 2 * PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
-    return RESIDENT_BYTES + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers
+    log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
+    return log + RESIDENT_BYTES + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers

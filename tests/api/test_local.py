@@ -122,6 +122,94 @@ def test_values_outlive_the_set_and_no_process_does(tmp_path: Path) -> None:
             assert curl(pets.url(1)) == overview(1, GREETING, "No data posted yet")
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL], ids=["terminal closed", "kill -9"])
+def test_pods_end_with_their_supervisor_however_it_ends(tmp_path: Path, number: signal.Signals) -> None:
+    with LocalSet(tmp_path, replicas=2) as pets:
+        curl("-X", "POST", "-d", GREETING, pets.url(0))
+        pids = list(pets.pids().values())
+        pets.process.send_signal(number)
+        pets.process.wait(10)
+        until("the pods to end", lambda: not any(is_alive(pid) for pid in pids), 5)
+        with pets:
+            assert curl(pets.url(1)) == overview(1, GREETING, "No data posted yet")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs: one that has ended and that nobody waits for does not."""
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("directory", "why"), [("/proc/x", "No such file or directory"), ("file", "Not a directory")]
+)
+def test_a_directory_that_cannot_be_made_is_said_at_once(tmp_path: Path, directory: str, why: str) -> None:
+    (tmp_path / "file").write_text("")
+    pets = LocalSet(tmp_path, replicas=2)
+    command = [*pets.command, f"--data-dir={tmp_path / directory / 'pets'}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: The directory {tmp_path / directory / 'pets' / 'data-kubia-0'} cannot be used ({why}): "
+        "choose another with --data-dir.\n"
+    )
+
+
+def test_the_first_answer_of_each_pod_lists_all(tmp_path: Path) -> None:
+    """As the banner has it pasted: no pod may use a DNS answer that is older than the last pod."""
+    with LocalSet(tmp_path, replicas=3) as pets:
+        for ordinal in range(3):
+            assert curl(pets.url(ordinal)) == overview(ordinal, *["No data posted yet"] * 3)
+
+
+OWN_HOSTS = [
+    *("localhost", "localhost:8081", "LOCALHOST", "127.0.0.1", "127.0.0.1:8081", "[::1]", "[::1]:8081"),
+    *("kubia-0", f"kubia-0.{SERVICE}", f"kubia-0.{SERVICE}.:8081", SERVICE, "kubia"),
+]
+FOREIGN_HOSTS = [
+    "evil.example",
+    "localhost.evil.example",
+    "evil.example:8081",
+    "127.0.0.1.evil.example",
+    "10.1.2.3",
+]
+
+
+@pytest.mark.parametrize("host", OWN_HOSTS)
+def test_a_local_pod_answers_for_its_own_hosts(pets: LocalSet, host: str) -> None:
+    assert curl("-H", f"Host: {host}", f"{pets.url(0)}/healthz") == "alive\n"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
+def test_a_name_that_an_attacker_points_at_this_machine_gets_nothing(
+    pets: LocalSet, host: str, method: str
+) -> None:
+    for url in (pets.url(0), pets.public_url):
+        answer = curl("-i", "-X", method, "-d", "forged", "-H", f"Host: {host}", url)
+        assert answer.startswith("HTTP/1.1 421 Misdirected Request\r\n")
+        name = host.removesuffix(":8081")
+        assert answer.endswith(f"This pod does not answer for {name}: --allowed-host {name} would let it.\n")
+    assert "forged" not in curl(pets.url(0))
+
+
+def test_hosts_that_are_allowed_are_answered_for_by_each_pod(tmp_path: Path) -> None:
+    allowed = ("--allowed-host=8081-me.shell.example", "--allowed-host=*.preview.example")
+    with LocalSet(tmp_path, 2, *allowed) as pets:
+        for host, status in {
+            "8081-me.shell.example": "200",
+            "a.preview.example": "200",
+            "a.b.preview.example:443": "200",
+            "preview.example": "421",
+            "x.8081-me.shell.example": "421",
+        }.items():
+            for ordinal in range(2):
+                code = curl("-o", "/dev/null", "-w", "%{http_code}", "-H", f"Host: {host}", pets.url(ordinal))
+                assert (host, code) == (host, status)
+
+
 def test_a_taken_port_is_a_clear_sentence(tmp_path: Path) -> None:
     pets = LocalSet(tmp_path, replicas=1)
     with socket.create_server(("127.0.0.1", pets.ports[0])):

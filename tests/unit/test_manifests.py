@@ -281,3 +281,56 @@ def test_on_openshift_user_and_groups_are_the_namespaces(kustomize: Kustomize) -
     ]["securityContext"]
     assert context["runAsNonRoot"] is True
     assert not {"runAsUser", "runAsGroup", "fsGroup"} & context.keys()
+
+
+# Who is let in
+
+
+def rules(policy: Manifest, direction: str, end: str) -> list[tuple[Any, list[int | str]]]:
+    """(whom, the ports) of each rule; whom is None where a rule lets everybody in."""
+    return [(rule.get(end), [port["port"] for port in rule["ports"]]) for rule in policy["spec"][direction]]
+
+
+PEER = {"podSelector": {"matchLabels": {"app": "kubia"}}}
+CLIENT = {"podSelector": {"matchExpressions": [{"key": "kubia-client", "operator": "Exists"}]}}
+DNS_PORTS = [53, 53, 5353, 5353]
+
+
+def test_only_peers_and_labelled_clients_are_let_in(kustomize: Kustomize) -> None:
+    policy = kustomize({"components": ["../k8s/network-policy"]})["NetworkPolicy kubia"]
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert rules(policy, "ingress", "from") == [([PEER, CLIENT], ["http"])]
+    assert rules(policy, "egress", "to") == [(None, DNS_PORTS), ([PEER], ["http"])]
+
+
+def test_clients_of_several_sets_need_one_label_only(overlay: dict[str, Manifest]) -> None:
+    ((allowed, _),) = rules(overlay["NetworkPolicy my-kubia"], "ingress", "from")
+    assert allowed == [{"podSelector": {"matchLabels": {"app": "kubia", "set": "my"}}}, CLIENT]
+
+
+def test_all_pods_of_the_namespace_may_be_clients(kustomize: Kustomize) -> None:
+    components = ["../k8s/network-policy", "../k8s/network-policy/namespace-clients"]
+    policy = kustomize({"components": components, "namePrefix": "my-"})["NetworkPolicy my-kubia"]
+    assert rules(policy, "ingress", "from") == [([PEER, CLIENT, {"podSelector": {}}], ["http"])]
+
+
+def test_dns_may_be_the_clusters_only(kustomize: Kustomize) -> None:
+    components = ["../k8s/network-policy", "../k8s/network-policy/cluster-dns"]
+    policy = kustomize({"components": components, "namePrefix": "my-"})["NetworkPolicy my-kubia"]
+    cluster_dns = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    assert rules(policy, "egress", "to") == [([cluster_dns], DNS_PORTS), ([PEER], ["http"])]
+
+
+def test_the_policy_says_whom_it_locks_out_and_how_to_let_them_in() -> None:
+    text = (MANIFESTS / "network-policy" / "network-policy.yaml").read_text()
+    said = re.sub(r"\s*# ?", " ", text.partition("apiVersion")[0])
+    for word in ("kubectl proxy", "Prometheus", "kubectl port-forward", "cannot stop", "ipBlock"):
+        assert word in said
+    (example,) = re.findall(r"# {3}(ingress:\n(?:# {3}.*\n)+)", text)
+    rule = yaml.safe_load(re.sub(r"^#   ", "", example, flags=re.MULTILINE))
+    policy = resource("network-policy/network-policy.yaml")
+    policy["spec"] |= rule | {"policyTypes": ["Ingress"]}
+    kubernetes_validate.validate(policy, "1.36", strict=True)
