@@ -179,7 +179,9 @@ class Settings:
     )
     finish: float = _setting(10.0, Duration(), "Afterwards, for requests in flight to end.")
     faults: bool = _setting(
-        False, click.BOOL, "Lets anybody who may change the value set faults, at /faults."  # noqa: FBT003
+        False,
+        click.BOOL,
+        "Lets anybody who may change the value set faults, at /faults.",  # noqa: FBT003
     )
     log_format: str = _setting("text", click.Choice(["text", "json"]), "How a line of the log looks.")
     log_level: str = _setting(

@@ -9,8 +9,8 @@ from aiohttp import web
 from kubia_pet.config import Settings
 from kubia_pet.discovery import Discovery, Resolver
 from kubia_pet.metrics import Metrics
-from kubia_pet.peers.gather import Cluster
 from kubia_pet.model.fault import Faults
+from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store, Volume
 from kubia_pet.store.faults import FaultyVolume
 from kubia_pet.store.storage import Storage
@@ -31,9 +31,9 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
 
     Its store is open, and locked, from start-up to clean-up.
     """
-    metrics = Metrics()
     volume: Storage = Volume(settings.data_dir, settings.max_value)
     faults = Faults() if settings.faults else None
+    metrics = Metrics(faults)
     store = Store(
         volume if faults is None else FaultyVolume(volume, faults),
         timeout=settings.volume_timeout,
@@ -43,15 +43,19 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
     routes = [
-        *ValueHandlers(pod, store, BodyReader(limit=settings.max_value, timeout=settings.body_timeout)).routes(),
+        *ValueHandlers(
+            pod, store, BodyReader(limit=settings.max_value, timeout=settings.body_timeout)
+        ).routes(),
         *OverviewHandlers(pod, store, cluster).routes(),
-        *OpsHandlers(pod, store, metrics, lifecycle).routes(),
+        *OpsHandlers(pod, store, metrics, lifecycle, with_faults=settings.faults).routes(),
         *(FaultHandlers(pod, faults).routes() if faults is not None else ()),
     ]
     app = web.Application()
     app[LIFECYCLE], app[CONNECTIONS], app[FAULTS] = lifecycle, connections, faults
     admission = Admission(lifecycle, connections, faults, max_requests=settings.max_connections)
-    pipeline = Pipeline(register(app.router, routes), lifecycle, connections, admission, Instrumentation(metrics))
+    pipeline = Pipeline(
+        register(app.router, routes), lifecycle, connections, admission, Instrumentation(metrics)
+    )
     app.middlewares.append(pipeline.handle)
     if faults is not None:
         injection = FaultInjection(faults)

@@ -20,9 +20,9 @@ from kubia_pet.limits import (
     NEWCOMERS,
     READ_BUFFER_BYTES,
 )
+from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.web.app import CONNECTIONS, FAULTS, LIFECYCLE, build
 from kubia_pet.web.connections import Connections
-from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.web.lifecycle import State
 from kubia_pet.web.protocol import ProtocolFactory
 

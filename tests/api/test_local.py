@@ -166,7 +166,7 @@ def test_the_first_answer_of_each_pod_lists_all(tmp_path: Path) -> None:
 
 OWN_HOSTS = [
     *("localhost", "localhost:8081", "LOCALHOST", "127.0.0.1", "127.0.0.1:8081", "[::1]", "[::1]:8081"),
-    *("kubia-0", f"kubia-0.{SERVICE}", f"kubia-0.{SERVICE}.:8081", SERVICE, "kubia"),
+    *("kubia-0", f"kubia-0.{NAME}", f"kubia-0.{NAME}.:8081", NAME, "kubia"),
 ]
 FOREIGN_HOSTS = [
     "evil.example",

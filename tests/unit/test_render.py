@@ -180,11 +180,11 @@ BLANKS += ["\u115f", "\u1160", "\u3164", "\uffa0", "\u2800"]
 def test_no_run_of_white_space_fills_a_terminals_row_so_that_the_next_looks_like_another_pods(
     filler: str,
 ) -> None:
-    forgery = f"hi{filler * 76}- kubia-1.{SERVICE}: forged"
+    forgery = f"hi{filler * 76}- kubia-1.{NAME}: forged"
     line = of_values(None, forgery.encode(), b"last").as_text().decode().splitlines()[4]
-    value = line.removeprefix(f"- kubia-1.{SERVICE}: hi")
+    value = line.removeprefix(f"- kubia-1.{NAME}: hi")
     assert value.isascii() or value[1:].isascii(), "one blank is left, the others are escapes"
-    assert value.endswith(f"- kubia-1.{SERVICE}: forged")
+    assert value.endswith(f"- kubia-1.{NAME}: forged")
     assert not re.search(r"\s\s", value)
 
 

@@ -49,7 +49,7 @@ class FaultHandlers:
             os._exit(_KILLED)
         loop = asyncio.get_running_loop()
         if fault is Fault.HANG:
-            loop.call_later(_GOODBYE, time.sleep, seconds)  # noqa: ASYNC251 - that is what it is for
+            loop.call_later(_GOODBYE, time.sleep, seconds)
         self._forget_end(fault)
         self._faults.set(fault, seconds)
         self._ends[fault] = loop.call_later(seconds, self._ended, fault)

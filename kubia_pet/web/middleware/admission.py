@@ -17,7 +17,12 @@ class Admission:
     """Refuses what is one too many, what is no HTTP, and what a page of another site asks for."""
 
     def __init__(
-        self, lifecycle: Lifecycle, connections: Connections, faults: Faults | None, *, max_requests: int
+        self,
+        lifecycle: Lifecycle,
+        connections: Connections,
+        faults: Faults | None = None,
+        *,
+        max_requests: int,
     ) -> None:
         self._lifecycle = lifecycle
         self._connections = connections

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from kubia_pet.limits import FAULT_POLL_INTERVAL, MAX_UNANSWERED_TIME, SLOW_ANSWER_TIME
+from kubia_pet.limits import MAX_UNANSWERED_TIME, SLOW_ANSWER_TIME
 from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.web.problem import ProblemError
 from kubia_pet.web.route import Handler
@@ -57,8 +57,5 @@ class FaultInjection:
         return [fault for fault in touching if self._faults.has(fault)]
 
     async def _wait(self, fault: Fault, seconds: float) -> None:
-        """At most until the fault ends."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while self._faults.has(fault) and loop.time() < until:
-            await asyncio.sleep(FAULT_POLL_INTERVAL)
+        """At most until the fault ends by itself."""
+        await asyncio.sleep(min(seconds, self._faults.seconds_left(fault)))
