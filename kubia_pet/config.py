@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import click
 
+from kubia_pet.limits import LOCK_WAIT
+
 # Not KUBIA_ or PET_: Kubernetes injects KUBIA_PORT, PET_PORT and the like for Services of such names.
 ENV_PREFIX = "KUBIAPET"
 
@@ -165,8 +167,11 @@ class Settings:
     dns_timeout: float = _setting(1.0, Duration(), "For one discovery, all its look-ups together.")
     dns_max_age: float = _setting(2.0, Duration(zero=True), "A DNS answer is used for its TTL, this at most.")
     volume_timeout: float = _setting(1.5, Duration(), "For the volume to read or to commit the value.")
-    lock_wait: float = _setting(
-        10.0, Duration(zero=True), "At the start, for another process to leave the volume."
+    lock_wait: float | None = _setting(
+        None,
+        Duration(zero=True),
+        "At the start, for another process to leave the volume. Unset: for ever, not ready, where the pod "
+        f"has a full name, as in a cluster; else {Duration.shown(LOCK_WAIT)}.",
     )
     body_timeout: float = _setting(30.0, Duration(), "For a client to send its value.")
     client_timeout: float = _setting(
@@ -179,9 +184,9 @@ class Settings:
     )
     finish: float = _setting(10.0, Duration(), "Afterwards, for requests in flight to end.")
     faults: bool = _setting(
-        False,
-        click.BOOL,
-        "Lets anybody who may change the value set faults, at /faults.",  # noqa: FBT003
+        default=False,
+        kind=click.BOOL,
+        text="Lets anybody who may change the value set faults, at /faults.",
     )
     log_format: str = _setting("text", click.Choice(["text", "json"]), "How a line of the log looks.")
     log_level: str = _setting(

@@ -19,7 +19,11 @@ SENDING_PATIENCE = 1.0  # for which a client may take its answer, while others w
 
 # --- the volume -----------------------------------------------------------------------------------
 MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
+LOCK_WAIT = 10.0  # for another process to leave it, where nothing else is set and this is no cluster
+LOCK_INTERVAL = 0.2  # between two tries of a volume that another process has
 MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
+PROBE_INTERVAL = 10.0  # after the last write, until the volume is tried by whoever asks whether it works
+PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 
 # --- peers ----------------------------------------------------------------------------------------
 MAX_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses

@@ -60,10 +60,11 @@ class FaultyVolume:
         """Removes it, forgets that, or fails."""
         self._change(None)
 
-    def mend(self, size: int) -> None:
-        """Fails as long as a write would."""
+    def probe(self) -> None:
+        """Fails as long as a read or a write would."""
+        self._wait()
         self._require_no_write_error(f"The volume {self.path} is still at fault")
-        self._volume.mend(size)
+        self._volume.probe()
 
     def require_writable(self) -> None:
         """Fails where the fault is one that a look at the file system shows."""

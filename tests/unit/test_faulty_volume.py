@@ -35,7 +35,7 @@ def test_without_a_fault_it_is_the_volume(volume: FaultyVolume) -> None:
     volume.remove()
     assert volume.read() is None
     volume.require_writable()
-    volume.mend(10)
+    volume.probe()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_write_fails_as_on_such_a_disk_and_the_old_value_stands(
     with pytest.raises(error, match=f"the old one stands: {words}"):
         volume.remove()
     with pytest.raises(error, match="still at fault"):
-        volume.mend(0)
+        volume.probe()
     faults.clear(fault)
     assert volume.read() == OLD
 
