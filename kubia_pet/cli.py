@@ -80,6 +80,7 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     help="A host to answer for besides the set's own, as in 8080-me.shell.example or *.shell.example: the "
     "one that your browser shows, where that is not localhost. May be given several times.",
 )
+@click.option("--faults", is_flag=True, help="Let faults be set, at /faults of each pod and on its page.")
 def local(**given: Any) -> None:
     """Run a whole StatefulSet on this machine."""
     from kubia_pet import logs

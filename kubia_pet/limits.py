@@ -49,6 +49,14 @@ NOBODY_INTERVAL = 10.0  # between two looks at whether it does
 DOUBT_INTERVAL = 1.0  # between two look-ups for the sake of a peer that is not where it should be
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
+# --- faults that are set on purpose ---------------------------------------------------------------
+DEFAULT_FAULT_TIME = 30.0
+MAX_FAULT_TIME = 600.0
+SLOW_DISK_TIME = 3.0  # longer than --volume-timeout
+SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
+MAX_UNANSWERED_TIME = 30.0  # of a peer's request: then its connection is cut
+FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
+
 # --- the log --------------------------------------------------------------------------------------
 MAX_LOG_LINES = 500  # that wait to be written: further ones are dropped
 MAX_LOG_LINE = 1 << 12  # characters of a line, or of its message and traceback in JSON
