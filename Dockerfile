@@ -25,7 +25,7 @@ FROM python:3.13-slim
 
 LABEL org.opencontainers.image.title="kubia-pet" \
       org.opencontainers.image.description="The stateful pet of the Kubernetes world: one durable value, its peers by DNS, over HTTP" \
-      org.opencontainers.image.version="1.0.0" \
+      org.opencontainers.image.version="1.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 COPY --from=build /opt/kubia-pet /opt/kubia-pet

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.tools import tool
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "kubia-pet"
 OLDEST, NEWEST = "1.27", "1.37"
 
 Manifest = dict[str, Any]
 Rendered = dict[str, Manifest]
-
-
-def tool(name: str) -> str:
-    """The program that the environment names, or that is on the PATH; skips the test where there is none."""
-    found = os.environ.get(name.upper()) or shutil.which(name)
-    if found is None:
-        sentence = f"{name} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    return found
 
 
 def helm(*arguments: str, values: Any = None, env: dict[str, str] | None = None) -> str:

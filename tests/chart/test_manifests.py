@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import ROOT, Rendered, by_name, rendered, tool
+from tests.chart.helm import ROOT, Rendered, by_name, rendered
+from tests.support.tools import tool
 
 COMPONENTS: dict[str, dict[str, Any]] = {
     "network-policy": {"networkPolicy": {"enabled": True}},
