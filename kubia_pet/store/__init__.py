@@ -7,13 +7,17 @@ from kubia_pet.store.errors import (
     VolumeUnavailableError,
     VolumeUnusableError,
 )
+from kubia_pet.store.storage import Storage
 from kubia_pet.store.store import Store, StoreObserver
+from kubia_pet.store.volume import Volume
 
 __all__ = [
+    "Storage",
     "Store",
     "StoreError",
     "StoreObserver",
     "ValueUnreadableError",
+    "Volume",
     "VolumeFullError",
     "VolumeUnavailableError",
     "VolumeUnusableError",

@@ -10,7 +10,7 @@ from kubia_pet.config import Settings
 from kubia_pet.discovery import Discovery, Resolver
 from kubia_pet.metrics import Metrics
 from kubia_pet.peers.gather import Cluster
-from kubia_pet.store import Store
+from kubia_pet.store import Store, Volume
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.handlers.handlers import Handlers
@@ -27,8 +27,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     """
     metrics = Metrics()
     store = Store(
-        settings.data_dir,
-        limit=settings.max_value,
+        Volume(settings.data_dir, settings.max_value),
         timeout=settings.volume_timeout,
         lock_wait=settings.lock_wait,
         observer=metrics,

@@ -67,12 +67,12 @@ class Handlers:
     async def overview(self, request: web.Request) -> web.Response:
         """This pod's value, then the cluster's."""
         kind = preferred(request, TEXT, JSON)
-        body = await self._overviews[kind].submit(None)
+        body = await self._overviews[kind].submit()
         response = web.Response(
             body=body,
             headers={"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"},
         )
-        response[ORIGIN] = Origin(body, lambda _: self._overviews[kind].submit(None))
+        response[ORIGIN] = Origin(body, lambda _: self._overviews[kind].submit())
         return response
 
     async def write(self, request: web.Request) -> web.Response:
@@ -156,8 +156,8 @@ class Handlers:
         """This API, described."""
         return web.Response(text=self._openapi, content_type=JSON)
 
-    def _overview_by(self, render: Callable[[Overview], bytes]) -> Callable[[None, int], Awaitable[bytes]]:
-        async def run(_: None, __: int) -> bytes:
+    def _overview_by(self, render: Callable[[Overview], bytes]) -> Callable[[], Awaitable[bytes]]:
+        async def run() -> bytes:
             reading = self._store.read()
             gathered = await self._cluster.gather(reading) if self._cluster else None
             overview = Overview(self._pod, await reading, gathered)
