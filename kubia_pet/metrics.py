@@ -7,6 +7,8 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from kubia_pet.store import FaultKind
+
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -46,6 +48,21 @@ class Metrics:
                 buckets=_FAST, registry=self._registry,
             ).labels
         )  # fmt: skip
+        for outcome in ("ok", "failed"):  # from the start: an increase from nothing is none
+            self._commits(outcome)
+            self._lookups(outcome)
+        self._ready = Gauge(
+            "kubia_pet_ready", "1 while the pod is ready, by its volume as of now.", registry=self._registry
+        )
+        self._faults = Gauge(
+            "kubia_pet_volume_fault", "1 for the fault that the volume has, by its kind.", ("fault",),
+            registry=self._registry,
+        )  # fmt: skip
+        self._peers_listed = Gauge(
+            "kubia_pet_peers_listed",
+            "Peers that the DNS named last, this pod included.",
+            registry=self._registry,
+        )
         self._size = 0
         Gauge(
             "kubia_pet_value_bytes", "Size of the value when last seen.", registry=self._registry
@@ -69,8 +86,15 @@ class Metrics:
         """Notes the value's size, in bytes."""
         self._size = size
 
-    def looked_up(self, seconds: float, *, ok: bool) -> None:
-        """Counts a DNS look-up."""
+    def readiness(self, *, ready: bool, fault: FaultKind | None) -> None:
+        """Notes whether the pod is ready, and what fault its volume has."""
+        self._ready.set(ready)
+        for kind in FaultKind:
+            self._faults.labels(kind).set(kind is fault)
+
+    def looked_up(self, seconds: float, peers: int, *, ok: bool) -> None:
+        """Counts a DNS look-up, after which so many peers are on the list."""
+        self._peers_listed.set(peers)
         self._lookups("ok" if ok else "failed").observe(seconds)
         if ok:
             self._discovered_at = time.monotonic()

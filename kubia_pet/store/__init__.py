@@ -1,9 +1,11 @@
 """The value, kept durably on this pod's volume."""
 
 from kubia_pet.store.errors import (
+    FaultKind,
     StoreError,
     ValueUnreadableError,
     VolumeFullError,
+    VolumeSlowError,
     VolumeUnavailableError,
     VolumeUnusableError,
 )
@@ -12,6 +14,7 @@ from kubia_pet.store.store import Store, StoreObserver
 from kubia_pet.store.volume import Volume
 
 __all__ = [
+    "FaultKind",
     "Storage",
     "Store",
     "StoreError",
@@ -19,6 +22,7 @@ __all__ = [
     "ValueUnreadableError",
     "Volume",
     "VolumeFullError",
+    "VolumeSlowError",
     "VolumeUnavailableError",
     "VolumeUnusableError",
 ]

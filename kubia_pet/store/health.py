@@ -6,7 +6,7 @@ import time
 
 from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.limits import MEND_INTERVAL
-from kubia_pet.store.errors import StoreError, VolumeUnavailableError
+from kubia_pet.store.errors import StoreError, VolumeSlowError, VolumeUnavailableError
 from kubia_pet.store.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -36,9 +36,9 @@ class Health:
         if self._writing_since is not None and time.monotonic() - self._writing_since > self._timeout:
             raise self.too_slow()
 
-    def too_slow(self) -> VolumeUnavailableError:
+    def too_slow(self) -> VolumeSlowError:
         """The error of whoever waited for the volume for too long."""
-        return VolumeUnavailableError(
+        return VolumeSlowError(
             f"The volume {self._volume.path} did not answer within {self._timeout:g} s; "
             "a write under way may still take effect."
         )

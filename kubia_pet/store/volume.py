@@ -8,7 +8,13 @@ from pathlib import Path
 
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
 from kubia_pet.store.directory import how_to_permit, open_locked
-from kubia_pet.store.errors import VolumeUnavailableError, VolumeUnusableError, reason, translated
+from kubia_pet.store.errors import (
+    ChangeUnconfirmedError,
+    VolumeUnavailableError,
+    VolumeUnusableError,
+    reason,
+    translated,
+)
 from kubia_pet.store.value_file import FILE, ValueFile, open_value
 
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -49,7 +55,7 @@ class Volume:
         with self._publishing:
             self._require_own_directory()
             if self._unconfirmed:
-                raise VolumeUnavailableError(
+                raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the last change; it is being repeated."
                 )
             return self._value.read(self._directory)
@@ -157,7 +163,7 @@ class Volume:
                 change(self._directory)
             except UnconfirmedError as error:
                 self._unconfirmed = True
-                raise VolumeUnavailableError(
+                raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the change ({reason(error)}): "
                     "whether the old value or the new one stands is not known."
                 ) from error

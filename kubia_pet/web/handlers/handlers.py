@@ -14,7 +14,7 @@ from kubia_pet.limits import OFFLOAD_BYTES
 from kubia_pet.metrics import Metrics
 from kubia_pet.model.value import NO_VALUE, Value
 from kubia_pet.peers.gather import Cluster
-from kubia_pet.store import Store
+from kubia_pet.store import Store, StoreError
 from kubia_pet.web.body import BodyReader, expect_nothing
 from kubia_pet.web.problem import JSON, TEXT, ProblemError, preferred
 from kubia_pet.web.render import Overview
@@ -150,6 +150,12 @@ class Handlers:
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus' text format."""
+        fault = None
+        try:
+            await self._store.check()
+        except StoreError as error:
+            fault = error.kind
+        self._metrics.readiness(ready=fault is None and not self.draining, fault=fault)
         return web.Response(body=self._metrics.render(), headers={"Content-Type": self._metrics.content_type})
 
     async def openapi(self, _: web.Request) -> web.Response:
