@@ -63,6 +63,7 @@ class Metrics:
             "Peers that the DNS named last, this pod included.",
             registry=self._registry,
         )
+        self._peers_listed.set(float("nan"))  # nobody has asked: no comparison holds
         self._size = 0
         Gauge(
             "kubia_pet_value_bytes", "Size of the value when last seen.", registry=self._registry
