@@ -1,7 +1,9 @@
 """The value, kept durably on this pod's volume."""
 
+from kubia_pet.store.condition import Condition
 from kubia_pet.store.errors import (
     FaultKind,
+    PreconditionFailedError,
     StoreError,
     ValueUnreadableError,
     VolumeFullError,
@@ -14,7 +16,9 @@ from kubia_pet.store.store import Store, StoreObserver
 from kubia_pet.store.volume import Volume
 
 __all__ = [
+    "Condition",
     "FaultKind",
+    "PreconditionFailedError",
     "Storage",
     "Store",
     "StoreError",
