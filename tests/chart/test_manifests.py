@@ -73,7 +73,8 @@ def test_every_component_of_k8s_has_its_value() -> None:
 
 
 def test_two_releases_fit_one_namespace() -> None:
-    everything = {"networkPolicy": {"enabled": True}}
+    options = ("networkPolicy", "podMonitor", "prometheusRule", "dashboard")
+    everything = {option: {"enabled": True} for option in options}
     ours, theirs = rendered(everything), rendered(everything, release="zoo")
     assert not ours.keys() & theirs.keys()
     for objects, name in ((ours, "kubia"), (theirs, "zoo")):

@@ -8,6 +8,7 @@ import kubernetes_validate  # type: ignore[import-untyped] # it has annotations 
 import pytest
 import yaml
 
+from tests.chart import operator_schema
 from tests.chart.helm import CHART, NEWEST, OLDEST, Manifest, helm, refusal, rendered
 
 POD = "/spec/template/spec"
@@ -71,6 +72,29 @@ CASES = {
         f"{CONTAINER}/env/-1",
         {"name": "KUBIAPET_LOG_FORMAT", "value": "json"},
     ),
+    "podMonitor.enabled": Case(
+        ON,
+        "PodMonitor kubia",
+        "/spec/podMetricsEndpoints",
+        [{"port": "http", "path": "/metrics", "interval": "30s"}],
+    ),
+    "podMonitor.interval": Case("5s", "PodMonitor kubia", "/spec/podMetricsEndpoints/0/interval", "5s"),
+    "podMonitor.labels": Case({"release": "one"}, "PodMonitor kubia", "/metadata/labels/release", "one"),
+    "prometheusRule.enabled": Case(
+        ON, "PrometheusRule kubia", "/spec", yaml.safe_load((CHART / "files" / "rules.yaml").read_text())
+    ),
+    "prometheusRule.labels": Case(
+        {"release": "one"}, "PrometheusRule kubia", "/metadata/labels/release", "one"
+    ),
+    "dashboard.enabled": Case(
+        ON,
+        "ConfigMap kubia-dashboard",
+        "/data",
+        {"kubia-pet.json": (CHART / "files" / "dashboard.json").read_text()},
+    ),
+    "dashboard.labels": Case(
+        {"grafana": "yes"}, "ConfigMap kubia-dashboard", "/metadata/labels/grafana", "yes"
+    ),
     "networkPolicy.enabled": Case(ON, "NetworkPolicy kubia", "/spec/policyTypes", ["Ingress", "Egress"]),
     "openshift": Case(
         ON,
@@ -124,9 +148,8 @@ def leaves(values: dict[str, Any], path: str = "") -> dict[str, Any]:
     """Each value by its dotted path; what holds nothing yet is one, too."""
     found: dict[str, Any] = {}
     for key, value in values.items():
-        found |= (
-            leaves(value, f"{path}{key}.") if isinstance(value, dict) and value else {f"{path}{key}": value}
-        )
+        inner = isinstance(value, dict) and value and key != "labels"
+        found |= leaves(value, f"{path}{key}.") if inner else {f"{path}{key}": value}
     return found
 
 
@@ -135,6 +158,16 @@ def nested(path: str, value: Any) -> Any:
     for key in reversed(path.split(".")):
         value = {key: value}
     return value
+
+
+def merged(*all_values: dict[str, Any]) -> dict[str, Any]:
+    """All of the values, the later ones over the earlier."""
+    result: dict[str, Any] = {}
+    for values in all_values:
+        for key, value in values.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merged(result[key], value) if both else value
+    return result
 
 
 def at(member: Any, place: str) -> Any:
@@ -150,15 +183,24 @@ def at(member: Any, place: str) -> Any:
 def valid(objects: dict[str, Manifest], version: str) -> None:
     """Fails where an object does not fit the schema of that Kubernetes version."""
     for each in objects.values():
-        kubernetes_validate.validate(each, version, strict=True)
+        if each["apiVersion"].startswith("monitoring.coreos.com/"):
+            operator_schema.validate(each)
+        else:
+            kubernetes_validate.validate(each, version, strict=True)
 
 
 @pytest.mark.parametrize("path", CASES)
 def test_a_value_does_what_its_case_says_and_fits_oldest_and_newest_kubernetes(path: str) -> None:
     given, name, place, expected, since = CASES[path]
     assert at(rendered().get(name, {}), place) != expected, "the default is no case"
+    option = path.split(".", maxsplit=1)[0]
+    enabled = (
+        {option: {"enabled": True}}
+        if isinstance(VALUES[option], dict) and "enabled" in VALUES[option]
+        else {}
+    )
     for version in {since, NEWEST}:
-        objects = rendered(nested(path, given), kubernetes=version)
+        objects = rendered(merged(enabled, nested(path, given)), kubernetes=version)
         assert at(objects[name], place) == expected
         valid(objects, version)
 
@@ -179,14 +221,7 @@ def test_an_older_kubernetes_is_refused() -> None:
 
 
 def test_all_values_together_fit_too() -> None:
-    together: dict[str, Any] = {}
-    for path, case in CASES.items():
-        inner = together
-        *way, last = path.split(".")
-        for key in way:
-            inner = inner.setdefault(key, {})
-        inner[last] = case.given
-    objects = rendered(together)
+    objects = rendered(merged(*(nested(path, case.given) for path, case in CASES.items())))
     assert len(objects["StatefulSet pets"]["spec"]["template"]["spec"]["tolerations"]) == 3
     valid(objects, NEWEST)
 

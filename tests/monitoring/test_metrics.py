@@ -21,7 +21,7 @@ def test_the_metrics_are_named_as_prometheus_practice_has_it() -> None:
         [tool("promtool"), "check", "metrics"],
         input=Metrics().render(),
         capture_output=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
@@ -46,7 +46,7 @@ def test_each_query_of_the_dashboard_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
     done = subprocess.run(
-        [tool("promtool"), "check", "rules", path], capture_output=True, timeout=30, check=False
+        [tool("promtool"), "check", "rules", path], capture_output=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
 

@@ -1,6 +1,5 @@
 """The alerts: each fires at its fault and at nothing else, and promtool sees to that."""
 
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ NAMES = [each["alert"] for each in ALERTS]
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [tool("promtool"), *arguments], capture_output=True, text=True, timeout=30, check=False
+        [tool("promtool"), *arguments], capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -58,8 +57,3 @@ def test_each_alert_says_how_severe_it_is_what_happened_and_to_whom() -> None:
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert "$labels." in rule["annotations"]["summary"]
         assert rule["annotations"]["description"].endswith(".")
-
-
-def test_each_alert_has_its_section_in_the_document() -> None:
-    sections = re.findall(r"^### (KubiaPet\w+)$", (ROOT / "docs" / "watching.md").read_text(), re.MULTILINE)
-    assert sections == NAMES
