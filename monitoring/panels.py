@@ -89,10 +89,27 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             _quantiles("kubia_pet_request_seconds", "route, method", "{{method}} {{route}}"),
         ),
     ),
+    "Kept out": (
+        Panel(
+            "Refused",
+            "What was no HTTP, and what found no room: requests, bodies, answers.",
+            "ops",
+            (_rate("kubia_pet_refused_total", "what", "{{what}}"),),
+        ),
+        Panel(
+            "Cut off",
+            "Connections that made room for others, and answers that their clients did not take.",
+            "ops",
+            (
+                _rate("kubia_pet_connections_evicted_total", EACH_POD, f"{POD} evicted"),
+                _rate("kubia_pet_answers_cut_total", EACH_POD, f"{POD} cut"),
+            ),
+        ),
+    ),
     "Volume": (
         Panel(
             "Faults of volumes",
-            "1: full, slow (hung), unconfirmed (a change that a crash may take back), or unavailable.",
+            "1: full, slow (hung), unconfirmed (a crash may take a change back), locked, unavailable.",
             "none",
             (_value("kubia_pet_volume_fault", "{{pod}} {{instance}} {{fault}}"),),
         ),

@@ -15,6 +15,7 @@ class FaultKind(StrEnum):
     FULL = "full"
     SLOW = "slow"
     UNCONFIRMED = "unconfirmed"
+    LOCKED = "locked"
     UNAVAILABLE = "unavailable"
 
 
@@ -52,6 +53,12 @@ class ValueUnreadableError(StoreError):
 
 class VolumeUnusableError(StoreError):
     """The pod cannot start on this volume; the sentence says what to do."""
+
+
+class VolumeLockedError(VolumeUnusableError):
+    """Another process has the volume; the sentence says which that may be."""
+
+    kind = FaultKind.LOCKED
 
 
 class PreconditionFailedError(Exception):

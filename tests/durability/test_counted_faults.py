@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.durability.asking import ask, post
 from tests.durability.machine import needs_strace
 from tests.durability.strace import Strace
+from tests.durability.test_full_volume import filled
 from tests.durability.volumes import ext4, frozen, tmpfs
 from tests.support.pod import Pod, until
 
@@ -18,16 +19,15 @@ def told(pod: Pod) -> tuple[int, set[str]]:
     ready = re.search(r"^kubia_pet_ready (\S+)$", text, re.MULTILINE)
     assert ready
     faults = re.findall(r'^kubia_pet_volume_fault\{fault="(.+)"\} (\S+)$', text, re.MULTILINE)
-    assert len(faults) == 4
+    assert len(faults) == 5
     return int(float(ready[1])), {kind for kind, value in faults if float(value)}
 
 
 def test_a_volume_without_room_is_full(tmp_path: Path) -> None:
     with tmpfs(tmp_path / "data", "64k"), Pod(tmp_path / "data") as pod:
         assert told(pod) == GOOD
-        filler = pod.data_dir / "filler"
-        filler.write_bytes(bytes(56 * 1024))
-        post(pod, bytes(16 * 1024))
+        filler = filled(pod.data_dir)
+        post(pod, b"a value")
         assert told(pod) == (0, {"full"})
         filler.unlink()
         until("it is mended", lambda: told(pod) == GOOD)

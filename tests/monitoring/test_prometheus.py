@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -56,6 +57,9 @@ def test_every_pod_is_scraped_every_query_of_the_dashboard_answers_and_no_alert_
         watched.ask(ordinal, value=b"a value")
 
     watched.ask(0, "/nothing")
+    with socket.create_connection(("127.0.0.1", watched.pets.ports[0])) as stranger:
+        stranger.sendall(b"no HTTP\r\n\r\n")
+        stranger.recv(1000)
 
     def samples() -> bool:
         for ordinal in range(3):
