@@ -91,6 +91,22 @@ class Address(click.ParamType[tuple[str, int]]):
         return address, port
 
 
+class Host(click.ParamType[str]):
+    """A host without a port, or *.DOMAIN: pet.example, [::1], *.example. In a variable several, by commas."""
+
+    name = "host"
+    envvar_list_splitter = ","
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The host in lower case."""
+        host = str(value).strip().lower().removesuffix(".")
+        if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", host):
+            self.fail(
+                f"{value!r} is not a host: write it without scheme and port, as in pet.example.", param, ctx
+            )
+        return host
+
+
 def _split(text: str) -> tuple[str, int]:
     """Host and port, 53 where there is none."""
     match = re.fullmatch(r"\[(.+)\](?::(\d{1,5}))?|([^:]+)(?::(\d{1,5}))?", text)
@@ -131,6 +147,14 @@ class Settings:
     )
     nameserver: tuple[str, int] | None = _setting(
         None, Address(), "Name server to ask, ADDRESS:PORT. Unset: those of resolv.conf."
+    )
+    allowed_host: tuple[str, ...] = _setting(
+        (), Host(), "A host to answer for besides its own, as in pet.example or *.example. Unset: for any."
+    )
+    token_file: Path | None = _setting(
+        None,
+        click.Path(path_type=Path),
+        "File with the token that who changes something must show. Unset: none is asked for.",
     )
     max_value: int = _setting(2**20, Size(), "Largest new value, and most bytes taken from one peer.")
     max_gathered: int = _setting(16 * 2**20, Size(), "Most bytes taken from all peers for one answer.")
@@ -180,7 +204,7 @@ class _Option(click.Option):
 def default_shown(setting: Field[Any]) -> str | bool:
     """The default as a person would write it; False where there is none."""
     kind, default = setting.metadata["type"], cast("Any", setting.default)
-    if default is None:
+    if default in {None, ()}:
         return False
     return kind.shown(default) if isinstance(kind, Size | Duration) else str(default)
 
@@ -193,6 +217,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
             cls=_Option,
             type=each.metadata["type"],
             default=each.default,
+            multiple=isinstance(each.default, tuple),
             envvar=f"{ENV_PREFIX}_{each.name.upper()}",
             show_envvar=True,
             show_default=False,

@@ -19,6 +19,9 @@ MAX_OVERVIEW_BYTES = 32 * MIB  # of one answer to GET /
 MAX_SENDING_BYTES = 64 * MIB  # that clients may be taking at the same time
 SENDING_PATIENCE = 1.0  # for which a client may take its answer, while others want the room
 
+MAX_TOKEN_BYTES = 1 << 12  # of the file that holds it
+TOKEN_INTERVAL = 1.0  # between two looks at that file
+
 # --- the volume -----------------------------------------------------------------------------------
 MAX_STORED_BYTES = 16 * MIB  # of a value that is served, where --max-value is less: it may have been more
 MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
@@ -46,6 +49,12 @@ NOBODY_INTERVAL = 10.0  # between two looks at whether it does
 DOUBT_INTERVAL = 1.0  # between two look-ups for the sake of a peer that is not where it should be
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
+# --- the log --------------------------------------------------------------------------------------
+MAX_LOG_LINES = 500  # that wait to be written: further ones are dropped
+MAX_LOG_LINE = 1 << 12  # characters of a line, or of its message and traceback in JSON
+MAX_CHANGES_LOGGED = 10  # lines a second that say who changed the value
+LOG_FLUSH_TIME = 1.0  # for which the end waits for the last lines to be written
+
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 
@@ -63,4 +72,5 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
     clients = (max_connections + CONNECTION_RESERVE) * client
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
-    return RESIDENT_BYTES + own + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers
+    log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
+    return RESIDENT_BYTES + own + bodies + log + gathering + rendering + MAX_SENDING_BYTES + clients + peers

@@ -1,11 +1,15 @@
 """What the program counts, for Prometheus; one registry for each application."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from kubia_pet import logs
 
 from kubia_pet.store import FaultKind
 
@@ -78,6 +82,7 @@ class Metrics:
             "Answers whose clients did not take them in time.",
             registry=self._registry,
         )
+        self._registry.register(_DroppedLines())
         self._size = 0
         Gauge(
             "kubia_pet_value_bytes", "Size of the value when last seen.", registry=self._registry
@@ -133,3 +138,12 @@ class Metrics:
     def render(self) -> bytes:
         """All of it in the text format."""
         return generate_latest(self._registry)
+
+
+class _DroppedLines(Collector):
+    """What the log counts: it is there before any application is."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(
+            "kubia_pet_log_lines_dropped", "Lines of the log that nobody took in time.", value=logs.dropped()
+        )

@@ -15,13 +15,15 @@ from kubia_pet.metrics import Metrics
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store, StoreError, Volume
 from kubia_pet.web.body import BodyReader
+from kubia_pet.web.changes import ChangeLog
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.delivery import LargeResponses
 from kubia_pet.web.handlers import OpsHandlers, OverviewHandlers, ValueHandlers
 from kubia_pet.web.lifecycle import Lifecycle
-from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
+from kubia_pet.web.middleware import Admission, Hosts, Instrumentation, Pipeline
 from kubia_pet.web.problem import SERVER
 from kubia_pet.web.route import register
+from kubia_pet.web.token import Token
 
 LIFECYCLE = web.AppKey("LIFECYCLE", Lifecycle)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
@@ -42,10 +44,10 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     )
     cluster = _cluster(settings, store, metrics, pod=pod, service=service, port=port) if service else None
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
+    bodies = BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
+    changes = ChangeLog()
     handlers = (
-        ValueHandlers(
-            pod, store, BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
-        ),
+        ValueHandlers(pod, store, bodies, changes),
         OverviewHandlers(pod, store, cluster),
         OpsHandlers(pod, store, metrics, lifecycle),
     )
@@ -53,7 +55,9 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     app[LIFECYCLE], app[CONNECTIONS], app[METRICS] = lifecycle, connections, metrics
     app.on_response_prepare.append(_say_who_answers)
     routes = register(app.router, chain.from_iterable(each.routes() for each in handlers))
-    admission = Admission(lifecycle, connections, max_requests=settings.max_connections)
+    token = Token(settings.token_file)
+    hosts = Hosts(pod, service, settings.allowed_host)
+    admission = Admission(lifecycle, connections, hosts, token, max_requests=settings.max_connections)
     pipeline = Pipeline(
         routes,
         lifecycle=lifecycle,
@@ -63,7 +67,8 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         large=LargeResponses(metrics),
     )
     app.middlewares.append(pipeline.handle)
-    app.cleanup_ctx.extend(_held(part) for part in (store, cluster) if part is not None)
+    app.on_cleanup.append(changes.end)
+    app.cleanup_ctx.extend(_held(part) for part in (token, store, cluster) if part is not None)
     return app
 
 
