@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from kubia_pet import logs
 from kubia_pet.model.fault import Fault, Faults
+from kubia_pet.store import FaultKind
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -60,6 +61,22 @@ class Metrics:
                 buckets=_FAST, registry=self._registry,
             ).labels
         )  # fmt: skip
+        for outcome in ("ok", "failed"):  # from the start: an increase from nothing is none
+            self._commits(outcome)
+            self._lookups(outcome)
+        self._ready = Gauge(
+            "kubia_pet_ready", "1 while the pod is ready, by its volume as of now.", registry=self._registry
+        )
+        self._faults = Gauge(
+            "kubia_pet_volume_fault", "1 for the fault that the volume has, by its kind.", ("fault",),
+            registry=self._registry,
+        )  # fmt: skip
+        self._peers_listed = Gauge(
+            "kubia_pet_peers_listed",
+            "Peers that the DNS named last, this pod included.",
+            registry=self._registry,
+        )
+        self._peers_listed.set(float("nan"))  # nobody has asked: no comparison holds
         self._refused = cache(
             Counter(
                 "kubia_pet_refused", "Refused by the parser (not-http), or for want of room.", ("what",),
@@ -98,8 +115,15 @@ class Metrics:
         """Notes the value's size, in bytes."""
         self._size = size
 
-    def looked_up(self, seconds: float, *, ok: bool) -> None:
-        """Counts a DNS look-up."""
+    def readiness(self, *, ready: bool, fault: FaultKind | None) -> None:
+        """Notes whether the pod is ready, and what fault its volume has."""
+        self._ready.set(ready)
+        for kind in FaultKind:
+            self._faults.labels(kind).set(kind is fault)
+
+    def looked_up(self, seconds: float, peers: int, *, ok: bool) -> None:
+        """Counts a DNS look-up, after which so many peers are on the list."""
+        self._peers_listed.set(peers)
         self._lookups("ok" if ok else "failed").observe(seconds)
         if ok:
             self._discovered_at = time.monotonic()

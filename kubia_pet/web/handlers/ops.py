@@ -7,7 +7,7 @@ from aiohttp import web
 
 from kubia_pet import __version__
 from kubia_pet.metrics import Metrics
-from kubia_pet.store import Store
+from kubia_pet.store import Store, StoreError
 from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.problem import JSON, ProblemError
 from kubia_pet.web.route import Route
@@ -48,7 +48,14 @@ class OpsHandlers:
         return web.Response(text="ready\n")
 
     async def metrics(self, _: web.Request) -> web.Response:
-        """Prometheus' text format."""
+        """Prometheus' text format; readiness and the volume's fault are those of now."""
+        fault = None
+        try:
+            await self._store.check()
+        except StoreError as error:
+            fault = error.kind
+        ready = fault is None and self._lifecycle.state is State.READY
+        self._metrics.readiness(ready=ready, fault=fault)
         return web.Response(body=self._metrics.render(), headers={"Content-Type": self._metrics.content_type})
 
     async def openapi(self, _: web.Request) -> web.Response:
