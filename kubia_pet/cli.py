@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from kubia_pet import __version__
+from kubia_pet.check.command import check
 from kubia_pet.config import ENV_PREFIX, Settings, settings_options
 
 
@@ -82,11 +83,14 @@ def local(**given: Any) -> None:
 )
 def health(host: str, port: int) -> None:
     """Ask the pod on this machine, or in this container, whether it lives."""
-    from kubia_pet.client import ask
+    from kubia_pet.client.health import ask
 
     alive, sentence = ask(host, port, timeout=2)
     click.echo(sentence)
     sys.exit(not alive)
+
+
+main.add_command(check)
 
 
 def _run(coroutine: Any) -> None:

@@ -31,6 +31,22 @@ PEER_READ_BUFFER_BYTES = 8192  # taken in one go: 8 KiB of one-byte chunks need 
 MAX_PEER_OVERHEAD_BYTES = 1 << 16  # of all that is no value in one answer
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
+# --- check and probe: programs of their own, outside of what memory() is about ----------------------
+ASK_TIMEOUT = 5.0  # for one answer: a gathering takes 3 s
+ASK_CONNECT_TIMEOUT = 2.0
+CHECK_TIMEOUT = 45.0  # for one check
+DNS_TIMEOUT = 2.0  # for a name server to answer one question
+STEADY_ROUNDS = 12  # questions to each name server, to see whether its answers come and go
+STEADY_PAUSE = 0.15  # between two of them
+CHEAPEST_FSYNC = 20e-6  # a disk with a protected cache needs more, a call that does nothing less
+VIEW_PATIENCE = 6.0  # in which the lists of all pods must become the same: DNS has its delays
+ASK_CONCURRENCY = 16  # pods asked at the same time
+MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
+KUBECTL_START_TIMEOUT = 15.0  # a login may ask somebody else first
+MAX_REMEMBERED = 10_000  # acknowledged numbers of each pod that can still turn out to be lost
+RESTORE_TIMEOUT = 30.0  # for a pod to take its old value back
+MAX_KEPT_BYTES = 64 * MIB  # of values that are remembered until they are put back
+
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 
