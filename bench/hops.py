@@ -6,6 +6,7 @@ threads; on a disk it is what they are beside its fsync. A look at once, where t
 other calls and no thread.
 """
 
+import asyncio
 import os
 import statistics
 import sys
@@ -14,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import aiofiles
@@ -22,27 +24,28 @@ from aiofiles.os import wrap
 
 from bench import loop
 from kubia_pet.aio.worker import WorkerThread
-from kubia_pet.store.volume import FILE, TEMPORARY, Volume
+from kubia_pet.store import Volume
+from kubia_pet.store.value_file import FILE
 
 ROUNDS = 1000
+TEMPORARY = "bench.tmp"
 VALUE = b"Hey there! This greeting was submitted to kubia-0."
 
 
 class OneJob:
-    """As the store does it where `executor` is a WorkerThread, but by aiofiles' wrap."""
+    """As the store does it where `submit` is a WorkerThread's."""
 
-    def __init__(self, volume: Volume, executor: WorkerThread | ThreadPoolExecutor) -> None:
-        self._commit = wrap(lambda: volume.replace(VALUE))
-        self._look = wrap(volume.read)
-        self._executor = executor
+    def __init__(self, volume: Volume, submit: Callable[[Callable[[], object]], Awaitable[object]]) -> None:
+        self._volume = volume
+        self._submit = submit
 
     async def commit(self) -> None:
         """Replaces the value."""
-        await self._commit(executor=self._executor)
+        await self._submit(lambda: self._volume.replace(VALUE))
 
     async def look(self) -> None:
         """Reads it."""
-        await self._look(executor=self._executor)
+        await self._submit(self._volume.read)
 
 
 class ManyHops:
@@ -109,7 +112,8 @@ async def compare(path: Path) -> None:
         volume.read_at_once()
 
     with ThreadPoolExecutor(1) as pool:
-        in_lane, in_pool = OneJob(volume, lane), OneJob(volume, pool)
+        in_lane = OneJob(volume, lane.submit)
+        in_pool = OneJob(volume, partial(asyncio.get_running_loop().run_in_executor, pool))
         commits = {"a lane": in_lane.commit, "a pool": in_pool.commit, "aiofiles' calls": many.commit}
         looks = {"a lane": in_lane.look, "a pool": in_pool.look, "aiofiles' calls": many.look}
         if volume.read_at_once() is not None:

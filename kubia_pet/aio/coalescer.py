@@ -7,24 +7,24 @@ from typing import Generic, TypeVar
 
 from kubia_pet.aio.expiry import ExpiryQueue
 
-A = TypeVar("A")
 R = TypeVar("R")
 
 
-class Coalescer(Generic[A, R]):
+class Coalescer(Generic[R]):
     """Runs `run` for many callers: those who arrive while a run is under way share the next one.
 
     At most one run is under way and at most one waits, whatever the number of callers. As nobody
     joins a run that began before they came, a run's result is as new as if each caller had made it
     alone: sharing never weakens linearizability (Herlihy and Wing, 1990).
 
-    `run(argument, callers)` gets the newest caller's argument and the number of callers it serves.
     A caller who waits for longer than `timeout` seconds gets the error that `late()` makes; the run goes on.
+    Whoever gathers something for a run before `submit` may rely on it: `run` is called once for all who came
+    before, and before anybody else can come.
     """
 
     def __init__(
         self,
-        run: Callable[[A, int], Awaitable[R]],
+        run: Callable[[], Awaitable[R]],
         *,
         timeout: float | None = None,
         late: Callable[[], Exception] = TimeoutError,
@@ -33,15 +33,13 @@ class Coalescer(Generic[A, R]):
         self._late = late
         self._deadlines = ExpiryQueue(timeout, self._give_up) if timeout else None
         self._waiting: list[asyncio.Future[R]] = []
-        self._newest: A  # of those who wait
         self._under_way: asyncio.Future[R] | asyncio.Handle | None = None  # a run, or the begin of one
 
-    def submit(self, argument: A) -> asyncio.Future[R]:
+    def submit(self) -> asyncio.Future[R]:
         """The result of the next run, or its error. Cancelling it does not cancel the run."""
         loop = asyncio.get_running_loop()
         caller: asyncio.Future[R] = loop.create_future()
         self._waiting.append(caller)
-        self._newest = argument
         if self._under_way is None:
             self._under_way = loop.call_soon(self._begin)
         if self._deadlines is not None:
@@ -52,7 +50,7 @@ class Coalescer(Generic[A, R]):
         callers, self._waiting = self._waiting, []
         run: asyncio.Future[R]
         try:
-            run = asyncio.ensure_future(self._run(self._newest, len(callers)))
+            run = asyncio.ensure_future(self._run())
         except Exception as error:  # noqa: BLE001 - it is handed on
             run = asyncio.get_running_loop().create_future()
             run.set_exception(error)

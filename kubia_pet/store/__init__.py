@@ -1,19 +1,27 @@
 """The value, kept durably on this pod's volume."""
 
+from kubia_pet.store.condition import Condition
 from kubia_pet.store.errors import (
+    PreconditionFailedError,
     StoreError,
     ValueUnreadableError,
     VolumeFullError,
     VolumeUnavailableError,
     VolumeUnusableError,
 )
+from kubia_pet.store.storage import Storage
 from kubia_pet.store.store import Store, StoreObserver
+from kubia_pet.store.volume import Volume
 
 __all__ = [
+    "Condition",
+    "PreconditionFailedError",
+    "Storage",
     "Store",
     "StoreError",
     "StoreObserver",
     "ValueUnreadableError",
+    "Volume",
     "VolumeFullError",
     "VolumeUnavailableError",
     "VolumeUnusableError",

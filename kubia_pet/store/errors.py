@@ -1,5 +1,11 @@
 """What can be wrong with a volume, each error's text a sentence for the client and the log."""
 
+import errno
+
+from kubia_pet.model.value import Value
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 
 class StoreError(Exception):
     """The volume did not do what was asked."""
@@ -19,3 +25,22 @@ class ValueUnreadableError(StoreError):
 
 class VolumeUnusableError(StoreError):
     """The pod cannot start on this volume; the sentence says what to do."""
+
+
+class PreconditionFailedError(Exception):
+    """A change was not made, as `current` is the value; no fault of the volume."""
+
+    def __init__(self, current: Value | None) -> None:
+        super().__init__("The value is not the one that the condition asks for; it stands.")
+        self.current = current
+
+
+def reason(error: OSError) -> str:
+    """What the system says of an error, without its number."""
+    return error.strerror or str(error)
+
+
+def translated(error: OSError, what: str) -> StoreError:
+    """The StoreError that says `what` happened, and the reason."""
+    kind = VolumeFullError if error.errno in _NO_SPACE else VolumeUnavailableError
+    return kind(f"{what}: {reason(error)}.")

@@ -3,21 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Protocol, Self, TypeVar
-
-from aiofiles.os import wrap
+from typing import Protocol, Self
 
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
-from kubia_pet.limits import MEND_INTERVAL
 from kubia_pet.model.value import Value
-from kubia_pet.store.errors import StoreError, VolumeUnavailableError, VolumeUnusableError
-from kubia_pet.store.volume import Volume
+from kubia_pet.store.condition import Change, Condition, judge
+from kubia_pet.store.errors import StoreError, VolumeUnusableError
+from kubia_pet.store.health import Health
+from kubia_pet.store.storage import Storage
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -41,46 +37,41 @@ class Store:
     truth, changes by others included. Every call ends within `timeout` seconds.
     """
 
-    def __init__(
-        self, path: Path, *, limit: int, timeout: float, lock_wait: float, observer: StoreObserver
-    ) -> None:
-        self._volume = Volume(path, limit)
+    def __init__(self, volume: Storage, *, timeout: float, lock_wait: float, observer: StoreObserver) -> None:
+        self._volume = volume
         self._timeout = timeout
         self._lock_wait = lock_wait
         self._observer = observer
-        # One lane each: they bound what a hung volume can hold, and keep commits in order. A commit or a look
-        # is one job in its lane: as nine or seven calls of aiofiles, each a hop to a thread and back, it
-        # takes ten times as long and more on a file system in memory (python -m bench.hops). A look at what
-        # the kernel has in memory needs no lane, and a quarter of its time.
+        # One thread each: they bound what a hung volume can hold, and keep commits in order. A commit or a
+        # look is one job: as nine or seven, each a hop to a thread and back, it takes ten times as long and
+        # more on a file system in memory (python -m bench.hops). A look at what the kernel has in memory
+        # needs no thread, and a quarter of its time.
         self._reader = WorkerThread("store-read")
         self._writer = WorkerThread("store-write")
-        self._looks = Coalescer(self._look, timeout=timeout, late=self._too_slow)
-        self._checks = Coalescer(self._check, timeout=timeout, late=self._too_slow)
-        self._commits = Coalescer(self._commit, timeout=timeout, late=self._too_slow)
+        self._health = Health(volume, self._writer, timeout=timeout)
+        self._looks = Coalescer(self._look, timeout=timeout, late=self._health.too_slow)
+        self._checks = Coalescer(self._check, timeout=timeout, late=self._health.too_slow)
+        self._commits = Coalescer(self._commit, timeout=timeout, late=self._health.too_slow)
+        self._changes: list[Change] = []  # for the next commit, in the order of their arrival
         self._last_seen: Value | None = None
-        self._commit_began: float | None = None
-        self._fault: StoreError | None = None
-        self._needed = 0  # bytes that the last failed write had no room for
-        self._mending: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            await self._in(self._writer, lambda: self._volume.open(self._lock_wait))
+            await self._writer.submit(lambda: self._volume.open(self._lock_wait))
         except VolumeUnusableError:
             await self._leave()
             raise
         except StoreError as error:
-            self._found_fault(error, 0)
+            self._health.found(error, 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._mending is not None:
-            self._mending.cancel()
+        self._health.stop()
         await self._leave()
 
     def read(self) -> asyncio.Future[Value | None]:
         """The value, None where there is none. Raises StoreError."""
-        return self._looks.submit(None)
+        return self._looks.submit()
 
     def read_at_once(self) -> Value | None:
         """The value, where the kernel has it in memory; None where only `read` can tell."""
@@ -89,19 +80,24 @@ class Store:
             self._saw(value)
         return value
 
-    def write(self, data: bytes) -> asyncio.Future[None]:
-        """Makes `data` the value; done when it is durable. Raises StoreError."""
-        return self._commits.submit(data)
+    def write(self, data: bytes, condition: Condition | None = None) -> asyncio.Future[None]:
+        """Makes `data` the value; done when it is durable. Raises StoreError.
 
-    async def remove(self) -> None:
-        """Removes the value; returns when that is durable. Raises StoreError."""
-        await self._commits.submit(None)
+        Where `condition` does not hold for the value of that moment it changes nothing, and raises
+        PreconditionFailedError; if that value is of another write, then not before it is durable. A condition
+        is asked in the thread of all changes, once at most, and blocks them.
+        """
+        return self._change(Change(data, condition))
+
+    def remove(self, condition: Condition | None = None) -> asyncio.Future[None]:
+        """Removes the value, as `write` makes one; nothing to remove is no error."""
+        return self._change(Change(None, condition))
 
     async def check(self) -> None:
         """Raises StoreError as long as this volume cannot be read and written."""
-        await self._checks.submit(None)
+        await self._checks.submit()
 
-    def _look(self, _: None, __: int) -> asyncio.Future[Value | None]:
+    def _look(self) -> asyncio.Future[Value | None]:
         value = self.read_at_once()
         if value is None:
             looking = self._reader.submit(self._see)
@@ -128,81 +124,66 @@ class Store:
     def _looked(self, looking: asyncio.Future[Value | None]) -> None:
         if (error := looking.exception()) is None:
             self._saw(looking.result())
-        elif isinstance(error, VolumeUnavailableError) and self._fault is None:
-            self._found_fault(error, 0)
+        else:
+            self._health.failed_to_read(error)
 
     def _saw(self, value: Value | None) -> None:
         self._last_seen = value
         self._observer.holds(len(value.data) if value else 0)
 
-    async def _check(self, _: None, __: int) -> None:
-        await self._looks.submit(None)
-        await self._in(self._reader, self._volume.require_writable)
-        if self._fault is not None:
-            raise self._fault
-        if self._commit_began is not None and time.monotonic() - self._commit_began > self._timeout:
-            raise self._too_slow()
+    async def _check(self) -> None:
+        await self._looks.submit()
+        await self._reader.submit(self._volume.require_writable)
+        self._health.require()
 
-    def _commit(self, data: bytes | None, writers: int) -> asyncio.Future[None]:
-        change = self._volume.remove if data is None else partial(self._volume.replace, data)
-        committing = self._writer.submit(change)
-        self._commit_began = time.monotonic()
-        committing.add_done_callback(partial(self._committed, data, writers, self._commit_began))
+    def _change(self, change: Change) -> asyncio.Future[None]:
+        self._changes.append(change)
+        commit = self._commits.submit()
+        return commit if change.condition is None else asyncio.ensure_future(_outcome(change, commit))
+
+    def _commit(self) -> asyncio.Future[None]:
+        changes, self._changes = self._changes, []
+        committing = self._writer.submit(partial(self._apply, changes))
+        began = self._health.writes()
+        committing.add_done_callback(partial(self._committed, changes, began))
         return committing
 
-    def _committed(
-        self, data: bytes | None, writers: int, began: float, committing: asyncio.Future[None]
-    ) -> None:
-        self._commit_began = None
+    def _apply(self, changes: list[Change]) -> None:
+        last = judge(changes, self._see)
+        if last is None:
+            return
+        if last.data is None:
+            self._volume.remove()
+        else:
+            self._volume.replace(last.data)
+
+    def _committed(self, changes: list[Change], began: float, committing: asyncio.Future[None]) -> None:
         error = committing.exception()
-        self._observer.committed(writers, time.monotonic() - began, ok=error is None)
-        if isinstance(error, StoreError):
-            self._found_fault(error, len(data or b""))
-        elif error is None:
+        made = [change for change in changes if change.refusal is None]
+        for change in changes:
+            self._health.failed_to_read(change.refusal)
+        if not made:
+            self._health.wrote_nothing()
+            return
+        data = made[-1].data
+        self._observer.committed(len(made), time.monotonic() - began, ok=error is None)
+        self._health.wrote(error, len(data or b""))
+        if error is None:
             done = "Removed the value" if data is None else f"Stored {len(data)} bytes"
-            shared = f", for {writers} requests at once" if writers > 1 else ""
+            shared = f", for {len(made)} requests at once" if len(made) > 1 else ""
             # A turn of the loop later than those who wait are told: a line takes a tenth of a commit's time.
             loop = asyncio.get_running_loop()
             loop.call_soon(loop.call_soon, log.info, "%s%s", done, shared)
-            self._works_again()
-
-    def _too_slow(self) -> VolumeUnavailableError:
-        return VolumeUnavailableError(
-            f"The volume {self._volume.path} did not answer within {self._timeout:g} s; "
-            "a write under way may still take effect."
-        )
-
-    def _found_fault(self, error: StoreError, needed: int) -> None:
-        if self._fault is None or str(self._fault) != str(error):
-            log.error("%s", error)
-        self._fault = error
-        self._needed = needed
-        if self._mending is None:
-            self._mending = asyncio.create_task(self._mend())
-
-    def _works_again(self) -> None:
-        if self._fault is not None:
-            log.info("The volume %s works again", self._volume.path)
-            self._fault = None
-
-    async def _mend(self) -> None:
-        """Tries the volume until a write works again, so that readiness waits for no client's POST."""
-        while self._fault is not None:
-            await asyncio.sleep(MEND_INTERVAL)
-            try:
-                await self._in(self._writer, lambda: self._volume.mend(self._needed))
-            except StoreError as error:
-                log.debug("%s", error)
-            else:
-                self._works_again()
-        self._mending = None
-
-    async def _in(self, lane: WorkerThread, job: Callable[[], T]) -> T:
-        return await wrap(job)(executor=lane)
 
     async def _leave(self) -> None:
         # Behind a commit that still hangs: whoever has the lock next must not find it writing.
-        closed = asyncio.ensure_future(self._in(self._writer, self._volume.close))
+        closed = self._writer.submit(self._volume.close)
         await asyncio.wait((closed,), timeout=self._timeout)
-        for lane in (self._reader, self._writer):
-            lane.close()
+        for thread in (self._reader, self._writer):
+            thread.close()
+
+
+async def _outcome(change: Change, commit: asyncio.Future[None]) -> None:
+    await commit
+    if change.refusal is not None:
+        raise change.refusal

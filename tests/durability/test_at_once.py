@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from kubia_pet.limits import MAX_NOWAIT_BYTES
-from kubia_pet.store.errors import StoreError
+from kubia_pet.store import StoreError, Volume
 from kubia_pet.store.nowait import Seen, prepare
-from kubia_pet.store.volume import Volume
 from tests.durability.asking import STORED, get, post
 from tests.durability.machine import needs_strace
 from tests.durability.strace import RECEIVES, Call, Strace, parsed

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.store.volume import FILE, Volume
+from kubia_pet.store import Volume
+from kubia_pet.store.value_file import FILE
 from tests.durability.asking import STORED, UNAVAILABLE, ask, get, is_ready, post
 from tests.durability.crash_model import BLOCK, Directory
 from tests.durability.machine import needs_strace

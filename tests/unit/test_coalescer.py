@@ -14,15 +14,17 @@ class Runs:
     """Runs that end one at a time, when the test says so."""
 
     def __init__(self, timeout: float | None = None) -> None:
-        self.begun: list[tuple[str, int]] = []  # argument and number of callers
+        self.begun: list[list[str]] = []  # what those who came before brought with them
+        self._brought: list[str] = []
         self.under_way = 0
         self._ends: asyncio.Queue[Exception | None] = asyncio.Queue()
         self.shared = Coalescer(self._run, timeout=timeout, late=lambda: TimeoutError("late"))
 
-    async def _run(self, argument: str, callers: int) -> int:
+    async def _run(self) -> int:
         """Returns its own number."""
         number = len(self.begun)
-        self.begun.append((argument, callers))
+        self.begun.append(self._brought)
+        self._brought = []
         self.under_way += 1
         assert self.under_way == 1
         error = await self._ends.get()
@@ -31,9 +33,12 @@ class Runs:
             raise error
         return number
 
-    async def submit(self, *arguments: str) -> list[asyncio.Future[int]]:
-        """Callers that came in this order."""
-        callers = [self.shared.submit(argument) for argument in arguments]
+    async def submit(self, *brought: str) -> list[asyncio.Future[int]]:
+        """Callers that came in this order, each with something for its run."""
+        callers = []
+        for each in brought:
+            self._brought.append(each)
+            callers.append(self.shared.submit())
         await turns()
         return callers
 
@@ -49,12 +54,12 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def test_callers_that_come_at_once_share_a_run_with_the_newest_argument() -> None:
+async def test_callers_that_come_at_once_share_a_run_with_what_each_brought_in_order() -> None:
     runs = Runs()
     callers = await runs.submit("a", "b", "c")
     await runs.end_one()
     assert await asyncio.gather(*callers) == [0, 0, 0]
-    assert runs.begun == [("c", 3)]
+    assert runs.begun == [["a", "b", "c"]]
 
 
 async def test_nobody_joins_a_run_that_began_before_they_came() -> None:
@@ -66,23 +71,26 @@ async def test_nobody_joins_a_run_that_began_before_they_came() -> None:
     assert not any(caller.done() for caller in late)
     await runs.end_one()
     assert await asyncio.gather(first, *late) == [0, 1, 1]
-    assert runs.begun == [("a", 1), ("c", 2)]
+    assert runs.begun == [["a"], ["b", "c"]]
 
 
 async def test_a_run_that_cannot_even_begin_is_an_error_for_its_callers_and_for_no_other() -> None:
-    def run(argument: str, _: int) -> asyncio.Future[str]:
-        if argument == "bad":
+    broken = True
+
+    def run() -> asyncio.Future[str]:
+        if broken:
             raise OSError("broken")
         done = asyncio.get_running_loop().create_future()
-        done.set_result(argument)
+        done.set_result("good")
         return done
 
     shared = Coalescer(run)
-    failing = [shared.submit("good"), shared.submit("bad")]
+    failing = [shared.submit(), shared.submit()]
     for caller in failing:
         with pytest.raises(OSError, match="broken"):
             await asyncio.wait_for(caller, 1)
-    assert await asyncio.wait_for(shared.submit("good"), 1) == "good"
+    broken = False
+    assert await asyncio.wait_for(shared.submit(), 1) == "good"
 
 
 async def test_an_error_goes_to_all_callers_of_its_run_and_to_no_other() -> None:
@@ -120,7 +128,7 @@ async def test_a_run_whose_callers_are_all_gone_still_runs_and_its_error_is_nobo
     (after,) = await runs.submit("c")
     await runs.end_one()
     assert await after == 2
-    assert [argument for argument, _ in runs.begun] == ["a", "b", "c"]
+    assert runs.begun == [["a"], ["b"], ["c"]]
     assert not caplog.records
 
 
@@ -131,7 +139,7 @@ async def test_a_thousand_callers_make_two_runs_one_under_way_and_one_that_waits
     await runs.end_one()
     await runs.end_one()
     assert set(await asyncio.gather(*first, *others)) == {0, 1}
-    assert runs.begun == [("first", 1), ("999", 1000)]
+    assert runs.begun == [["first"], [str(number) for number in range(1000)]]
 
 
 async def test_who_waits_for_too_long_is_told_in_time_whether_its_run_began_or_not() -> None:
@@ -148,12 +156,12 @@ async def test_who_waits_for_too_long_is_told_in_time_whether_its_run_began_or_n
     await runs.end_one()
     await runs.end_one()
     assert await in_time == 1
-    assert runs.begun == [("a", 1), ("c", 2)]
+    assert runs.begun == [["a"], ["b", "c"]]
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["comes", "leaves", "ends", "fails"]), max_size=30))
-def test_whoever_comes_and_goes_when_each_result_is_of_a_run_that_began_later_with_an_argument_as_new(
+def test_whoever_comes_and_goes_when_each_result_is_of_the_run_that_got_what_it_brought(
     events: Sequence[str],
 ) -> None:
     async def play() -> None:
@@ -177,7 +185,7 @@ def test_whoever_comes_and_goes_when_each_result_is_of_a_run_that_began_later_wi
             assert task.done()
             if not task.cancelled() and task.exception() is None:
                 assert task.result() >= begun
-                assert int(runs.begun[task.result()][0]) >= number
-        assert sum(served for _, served in runs.begun) == len(callers)
+                assert str(number) in runs.begun[task.result()]
+        assert [int(each) for run in runs.begun for each in run] == list(range(len(callers)))
 
     asyncio.run(play())

@@ -15,6 +15,7 @@ from kubia_pet.store import (
     Store,
     StoreError,
     ValueUnreadableError,
+    Volume,
     VolumeFullError,
     VolumeUnavailableError,
     VolumeUnusableError,
@@ -52,7 +53,7 @@ def observer() -> Observer:
 
 
 def store_on(path: Path, observer: Observer | None = None) -> Store:
-    return Store(path, limit=LIMIT, timeout=TIMEOUT, lock_wait=IMPATIENT, observer=observer or Observer())
+    return Store(Volume(path, LIMIT), timeout=TIMEOUT, lock_wait=IMPATIENT, observer=observer or Observer())
 
 
 @pytest.fixture
@@ -216,7 +217,7 @@ async def test_a_second_store_on_the_same_directory_gives_up_in_time_with_a_sent
 
 
 async def test_a_store_waits_for_the_one_before_it_to_leave(tmp_path: Path) -> None:
-    patient = Store(tmp_path, limit=LIMIT, timeout=TIMEOUT, lock_wait=10, observer=Observer())
+    patient = Store(Volume(tmp_path, LIMIT), timeout=TIMEOUT, lock_wait=10, observer=Observer())
     async with store_on(tmp_path) as first:
         opening = asyncio.create_task(patient.__aenter__())
         await first.write(b"the first one's")
@@ -235,7 +236,7 @@ async def test_the_lock_is_kept_until_a_commit_that_hangs_is_over(tmp_path: Path
         await store.__aexit__()
         with pytest.raises(VolumeUnusableError):
             await store_on(tmp_path).__aenter__()
-    patient = Store(tmp_path, limit=LIMIT, timeout=TIMEOUT, lock_wait=10, observer=Observer())
+    patient = Store(Volume(tmp_path, LIMIT), timeout=TIMEOUT, lock_wait=10, observer=Observer())
     async with patient:
         assert await data_in(patient) == b"late"
 

@@ -1,0 +1,103 @@
+"""The durable replacement of one small file: a crash at any moment leaves the old one or the new one, whole.
+
+New bytes are written beside the file and fsynced, renamed over it, and the directory is fsynced. After a
+failure it begins with a new file, as a second fsync of the same one may lie (Rebello et al., "Can
+Applications Recover from fsync Failures?", ATC'20).
+"""
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+
+class UnconfirmedError(OSError):
+    """The directory was not fsynced after a change: nobody knows which file a crash would leave."""
+
+
+@dataclass(frozen=True)
+class AtomicFile:
+    """The file `name` of a directory with one writer. Each call takes that directory, opened, and blocks.
+
+    Each raises UnconfirmedError where a change was made and may not survive, any other OSError where it was
+    not made: then the old file stands, and nothing is left beside it.
+    """
+
+    name: str
+
+    @property
+    def temporary(self) -> str:
+        """Where new bytes are written. One such name is enough for one writer."""
+        return f".{self.name}.tmp"
+
+    def replace(self, directory: int, data: bytes, mark: Callable[[int], None] | None = None) -> None:
+        """Makes `data` the file's bytes; returns when that survives a crash of the machine."""
+        self.stage(directory, data, mark)
+        self.publish(directory)
+
+    def stage(self, directory: int, data: bytes, mark: Callable[[int], None] | None = None) -> None:
+        """The part of `replace` that nobody sees: the new file is durable, under its temporary name.
+
+        `mark` is called with it, open, before it is fsynced: an extended attribute set there is as durable as
+        the bytes, and comes and goes with them.
+        """
+        try:
+            _unlink(self.temporary, directory)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            file = os.open(self.temporary, flags, 0o644, dir_fd=directory)
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(file, rest) :]
+                if mark is not None:
+                    mark(file)
+                sync(file)
+            finally:
+                os.close(file)
+        except OSError:
+            self._discard_staged(directory)
+            raise
+
+    def publish(self, directory: int) -> None:
+        """The other part: the staged file takes the place of the old one."""
+        try:
+            os.rename(self.temporary, self.name, src_dir_fd=directory, dst_dir_fd=directory)
+        except OSError:
+            self._discard_staged(directory)
+            raise
+        _confirm(directory)
+
+    def remove(self, directory: int) -> None:
+        """Removes the file; returns when that survives a crash. Nothing to remove is no error."""
+        _unlink(self.name, directory)
+        _confirm(directory)
+
+    def discard(self, directory: int) -> None:
+        """Removes what was staged and not published, if anything."""
+        _unlink(self.temporary, directory)
+
+    def _discard_staged(self, directory: int) -> None:
+        with suppress(OSError):  # the next one to stage does it
+            self.discard(directory)
+
+
+def sync(file: int) -> None:
+    """Returns when an open file, or directory, is on the disk and not only in its cache."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)  # there fsync leaves the bytes in the drive's cache
+    else:
+        os.fsync(file)
+
+
+def _confirm(directory: int) -> None:
+    try:
+        sync(directory)
+    except OSError as error:
+        raise UnconfirmedError(error.errno, error.strerror) from error
+
+
+def _unlink(name: str, directory: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)

@@ -1,0 +1,64 @@
+"""How a volume's directory is opened and locked, and what to say where that cannot be."""
+
+import fcntl
+import os
+import stat
+import time
+from pathlib import Path
+
+from kubia_pet.store.errors import VolumeUnusableError, reason
+
+
+def open_locked(path: Path, *, wait: float) -> int:
+    """The directory, opened, with an exclusive lock that goes when it is closed, or its process ends.
+
+    Raises VolumeUnusableError where it is missing, or locked by another process for longer than `wait`
+    seconds; any other OSError of opening it.
+    """
+    deadline = time.monotonic() + wait
+    try:
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise VolumeUnusableError(
+            f"{path} is not a directory ({reason(error)}): mount a volume there, create it, "
+            "or name another with --data-dir."
+        ) from error
+    try:
+        while not _try_lock(directory):
+            if time.monotonic() >= deadline:
+                raise VolumeUnusableError(  # noqa: TRY301 - the directory is closed below
+                    f"{path} is locked by another process: a kubia-pet that is still ending, a "
+                    "second one on this directory, or a pod of this name on a node that was cut off."
+                )
+            time.sleep(0.05)
+    except BaseException:
+        os.close(directory)
+        raise
+    return directory
+
+
+def how_to_permit(path: Path, error: OSError) -> str:
+    """The sentence where this process may not write there."""
+    try:
+        found = path.stat()
+    except OSError:
+        owner = "it cannot even be looked at"
+    else:
+        owner = f"it belongs to {found.st_uid}:{found.st_gid} with mode {stat.S_IMODE(found.st_mode):04o}"
+    user, group = os.geteuid(), os.getegid()
+    return (
+        f"{path} cannot be written ({reason(error)}): {owner}, and this is user {user}:{group}. "
+        f"Mount it writable, in Kubernetes with fsGroup: {group}, or chown it to {user}."
+    )
+
+
+def _try_lock(directory: int) -> bool:
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise VolumeUnusableError(
+            f"The volume cannot be locked ({reason(error)}): its file system must support flock."
+        ) from error
+    return True

@@ -1,0 +1,43 @@
+"""What a store needs of its volume: `Volume` is one, and whatever is put in between another."""
+
+from pathlib import Path
+from typing import Protocol
+
+
+class Storage(Protocol):
+    """One value's place. Every call but `read_at_once` blocks, and raises StoreError.
+
+    Changes come from one thread, one after the other; reads from another one at the same time.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The directory, for sentences."""
+
+    def open(self, wait: float) -> None:
+        """Locks it, waiting up to `wait` seconds for others to leave, and makes durable what it holds.
+
+        Raises VolumeUnusableError where it is missing, denied or still locked, another StoreError where it
+        has a fault that may pass.
+        """
+
+    def read(self) -> bytes | None:
+        """The bytes on the disk now, of which no crash can take any back; None where there is no value."""
+
+    def read_at_once(self) -> bytes | None:
+        """The bytes on the disk now, without waiting for it; None where only `read` can tell."""
+
+    def replace(self, data: bytes) -> None:
+        """Makes `data` the value, durably. On an error before the rename the old value stands."""
+
+    def remove(self) -> None:
+        """Removes the value, durably; nothing to remove is no error."""
+
+    def mend(self, size: int) -> None:
+        """Raises as long as it cannot read, or write `size` bytes; then what is read is durable again."""
+
+    def require_writable(self) -> None:
+        """Raises VolumeUnavailableError where the file system is mounted read-only."""
+
+    def close(self) -> None:
+        """Gives the lock back."""
