@@ -12,6 +12,7 @@ import click
 from kubia_pet import __version__
 from kubia_pet.check.command import check
 from kubia_pet.config import ENV_PREFIX, Settings, settings_options
+from kubia_pet.probe.command import probe
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -91,6 +92,7 @@ def health(host: str, port: int) -> None:
 
 
 main.add_command(check)
+main.add_command(probe)
 
 
 def _run(coroutine: Any) -> None:

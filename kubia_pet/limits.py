@@ -45,6 +45,9 @@ MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
 KUBECTL_START_TIMEOUT = 15.0  # a login may ask somebody else first
 MAX_REMEMBERED = 10_000  # acknowledged numbers of each pod that can still turn out to be lost
 RESTORE_TIMEOUT = 30.0  # for a pod to take its old value back
+PROBE_PAUSE = 0.05  # between two writes, or two reads, of one pod; more with more than PROBE_FULL_SPEED pods
+PROBE_LIST_PAUSE = 0.25  # between two questions to a pod for everybody's value
+PROBE_FULL_SPEED = 10
 MAX_KEPT_BYTES = 64 * MIB  # of values that are remembered until they are put back
 
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log

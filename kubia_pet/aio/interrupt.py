@@ -15,23 +15,20 @@ class Interruption:
 
 
 @contextmanager
-def interruptible(say: Callable[[str], None]) -> Iterator[Interruption]:
-    """Cancels the current task at the first SIGINT, SIGTERM or SIGHUP.
-
-    At those that follow it says what is still being done.
-    """
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+def interruptible(stop: Callable[[], object], say: Callable[[str], None]) -> Iterator[Interruption]:
+    """Calls `stop` at the first SIGINT, SIGTERM or SIGHUP; at those that follow says what is being done."""
+    loop = asyncio.get_running_loop()
     interruption = Interruption()
 
-    def stop(number: signal.Signals) -> None:
-        if interruption.number is None and task is not None:
+    def arrived(number: int) -> None:
+        if interruption.number is None:
             interruption.number = number
-            task.cancel()
+            stop()
         else:
             say("Old values are being put back.")
 
     for number in _SIGNALS:
-        loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(number, arrived, number)
     try:
         yield interruption
     finally:

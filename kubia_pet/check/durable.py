@@ -1,6 +1,5 @@
 """`durable`: what was written to each pod is read back exactly, from every pod."""
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +8,9 @@ from kubia_pet.check.cluster import overviews
 from kubia_pet.check.result import Finding, failed, passed, skipped
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.trial import Written
+from kubia_pet.client.overview import values
 from kubia_pet.client.pod import AskError
 from kubia_pet.limits import ASK_CONCURRENCY
-from kubia_pet.reach.target import host_name
 
 
 async def durable(scene: Scene) -> Finding:
@@ -24,8 +23,8 @@ async def durable(scene: Scene) -> Finding:
         if wrong:
             return failed("not-durable", "A pod does not give the value that it acknowledged.", *wrong)
         found = await overviews(scene.target.pods)
-        values = {part.pod.name: part.value for part in written}
-        told = [line for by, overview in found.items() for line in _told(by, overview, values)]
+        wanted = {part.pod.name: part.value for part in written}
+        told = [line for by, overview in found.items() for line in _told(by, overview, wanted)]
         if told:
             return failed("misdirected", "A pod tells another value of a peer than that has.", *told)
         return passed(f"{len(written)} values were read back exactly, each in {len(found)} lists.")
@@ -43,21 +42,13 @@ async def _own(part: Written) -> str | None:
     return f"{part.pod.name} has {_shown(stored.data if stored else None)} instead of {_shown(part.value)}"
 
 
-def _told(by: str, overview: Mapping[str, Any], values: Mapping[str, bytes]) -> list[str]:
+def _told(by: str, overview: Mapping[str, Any], wanted: Mapping[str, bytes]) -> list[str]:
     """What `by` says of its peers that is not so; an error is no value: that is cluster.view's to tell."""
-    lines = []
-    for peer in overview["peers"]:
-        name = host_name(peer["name"])
-        if "error" not in peer and name in values:
-            value = peer["value"]
-            data = None if value is None else _bytes(value, peer.get("encoding"))
-            if data != values[name]:
-                lines.append(f"{by} says that {name} has {_shown(data)} instead of {_shown(values[name])}")
-    return lines
-
-
-def _bytes(value: str, encoding: str | None) -> bytes:
-    return base64.b64decode(value) if encoding == "base64" else value.encode()
+    return [
+        f"{by} says that {name} has {_shown(data)} instead of {_shown(wanted[name])}"
+        for name, data in values(overview).items()
+        if name in wanted and data != wanted[name]
+    ]
 
 
 def _shown(data: bytes | None) -> str:

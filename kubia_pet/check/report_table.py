@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -62,7 +62,11 @@ def write(console: Console, report: Report) -> None:
     table = _table()
     for result in report.results:
         table.add_row(*_cells(result))
-    console.print(Group(table))
+        if not console.is_terminal:  # lines that can be searched: no folding, no padding
+            check, status, message = _cells(result)
+            console.print(f"{check.plain:<17}{status.plain:<9}{message.plain}", markup=False, soft_wrap=True)
+    if console.is_terminal:
+        console.print(table)
     for result in report.results:
         if result.finding.status in {Status.FAILED, Status.WARNING, Status.UNKNOWN}:
             _explain(console, result)

@@ -19,7 +19,9 @@ from kubia_pet.reach import UnreachableError, Way, reach
 async def run_checks(way: Way, output: str) -> int:
     """The exit status. The report goes to standard output, all else to standard error."""
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
-    with interruptible(lambda sentence: errors.print(sentence, markup=False)) as interruption:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in one
+    with interruptible(task.cancel, lambda said: errors.print(said, markup=False)) as interruption:
         try:
             async with reach(way) as target:
                 scene = Scene(target)

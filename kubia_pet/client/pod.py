@@ -185,6 +185,13 @@ async def session(
         yield opened
 
 
+@asynccontextmanager
+async def one_connection(url: str, token: str | None) -> AsyncIterator[PodClient]:
+    """A client of a Service whose questions, one after the other, all go over one connection: to one pod."""
+    async with session(token=token) as opened:
+        yield PodClient(opened, url, name="")
+
+
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     pieces, size = [], 0
     async for piece in response.content.iter_any():

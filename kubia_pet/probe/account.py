@@ -17,7 +17,7 @@ floor or more.
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from kubia_pet.limits import MAX_REMEMBERED
@@ -155,6 +155,11 @@ class Account:
         self._registers: dict[str, Register] = {}
         self._silence = Silence(clock())
         self._nobodys = Counts()  # writes through a Service of which no pod is known
+
+    @property
+    def pods(self) -> Sequence[str]:
+        """Those that have a register."""
+        return list(self._registers)
 
     def register(self, pod: str) -> Register:
         """That pod's."""

@@ -9,7 +9,7 @@ from functools import partial
 import aiohttp
 
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.client.pod import AskError, NotReachedError, PodClient, session
+from kubia_pet.client.pod import AskError, NotReachedError, PodClient, one_connection, session
 from kubia_pet.discovery import Resolver, service_of
 from kubia_pet.discovery.records import Record
 from kubia_pet.discovery.resolver import ResolutionFailedError
@@ -51,6 +51,7 @@ async def by_dns(way: Way) -> AsyncIterator[Target]:
             where=f"inside, {service}",
             pods=in_order(pods),
             public=public,
+            connect=partial(one_connection, public.url, way.token) if public else None,
             service=service,
             asks_dns=True,
             nameserver=way.nameserver,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -34,15 +35,23 @@ async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
                 if objects.services is None
                 else "no Service with an address of its own selects these pods"
             )
+        public = PodClient(kept, f"{base}/services/{name}/proxy/", name="") if name else None
         yield Target(
             where=f"namespace {namespace}",
             pods=pods,
-            public=PodClient(kept, f"{base}/services/{name}/proxy/", name="") if name else None,
+            public=public,
+            connect=partial(_as_it_comes, public) if public else None,
             objects=objects,
             namespace=namespace,
             service=way.service,
             unseen=unseen,
         )
+
+
+@asynccontextmanager
+async def _as_it_comes(public: PodClient) -> AsyncIterator[PodClient]:
+    """The API server chooses a pod for each request, whatever the connection."""
+    yield public
 
 
 async def _objects(api: PodClient, namespace: str, selector: str) -> Objects:

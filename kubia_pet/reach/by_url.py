@@ -4,12 +4,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from kubia_pet.client.pod import AskError, PodClient, session
+from kubia_pet.client.pod import AskError, PodClient, one_connection, session
 from kubia_pet.reach.target import Target, UnreachableError, Way, host_name, in_order
 
 Endpoint = tuple[str, int]
@@ -38,6 +39,7 @@ async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
             where=base,
             pods=pods,
             public=None if "public" in unseen else public,
+            connect=partial(one_connection, base, way.token),
             service=way.service or said.get("service"),
             asks_dns=way.nameserver is not None,
             nameserver=way.nameserver,

@@ -1,7 +1,8 @@
 """What is checked or probed: the pods of one set, and all that can be seen of it from here."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,13 +40,15 @@ class Objects:
 class Target:
     """A set of pods in the order of their ordinals. What is None or empty has its reason in `unseen`.
 
-    `service` is the headless service's full name, `public` the public one, to which each request is a
-    connection of its own; `nameserver` says which name server to ask, where that can be done from here.
+    `service` is the headless service's full name. Each request to `public`, the other service, is a
+    connection of its own, while those of one `connect` go to one pod, where that can be. `nameserver` says
+    which name server to ask, where that can be done from here.
     """
 
     where: str
     pods: tuple[PodClient, ...]
     public: PodClient | None = None
+    connect: Callable[[], AbstractAsyncContextManager[PodClient]] | None = None
     service: str | None = None
     asks_dns: bool = False
     nameserver: tuple[str, int] | None = None
