@@ -93,7 +93,7 @@ def _cells(result: CheckResult) -> tuple[Text, Text, Text]:
 def _explain(console: Console, result: CheckResult) -> None:
     finding = result.finding
     lines = [Text(f"\n{result.id} {finding.status}", _COLOURS[finding.status])]
-    lines[0].append(f" {finding.cause or ''}")
+    lines[0].append(f" {finding.cause}" if finding.cause else "")
     lines += [Text(f"  {line}") for line in (finding.message, *finding.evidence)]
     lines += [Text(f"  What to do: {finding.remedy}")] if finding.remedy else []
     for line in lines:
