@@ -28,12 +28,21 @@ async def headless(scene: Scene) -> Finding:
         if told:
             return failed(cause, f"{views[0].service} {what}.", *told)
     errors = [f"{view.name}: {view.dns_error}" for view in views if view.dns_error]
-    if errors:
+    if errors and await _lasts(scene):
         return failed("dns-failed", "DNS gives a pod no answer.", *errors)
     alone = [view.name for view in views if len(view.listed) == 1]
     if len(alone) == len(views) > 1:
         return failed("nobody", f"DNS names nobody behind {views[0].service}: each pod knows itself only.")
     return passed(f"{views[0].service} is headless, as {len(views)} pods see it.")
+
+
+async def _lasts(scene: Scene) -> bool:
+    """Whether DNS goes on to fail a pod; what comes and goes is for dns.steady to tell."""
+    for _ in range(_ROUNDS // 2):
+        await asyncio.sleep(2 * STEADY_PAUSE)
+        if not any(view.dns_error for view in await scene.look()):
+            return False
+    return True
 
 
 async def srv(scene: Scene) -> Finding:

@@ -49,7 +49,10 @@ def test_no_service_or_budget_of_the_set_selects_it() -> None:
 
 
 def test_it_checks_the_headless_service_with_the_sets_own_image() -> None:
-    assert CONTAINER["args"] == ["check", f"--service={resource('service-headless.yaml')['metadata']['name']}"]
+    assert CONTAINER["args"] == [
+        "check",
+        f"--service={resource('service-headless.yaml')['metadata']['name']}",
+    ]
     assert resource("check/kustomization.yaml")["images"] == resource("kustomization.yaml")["images"]
 
 
