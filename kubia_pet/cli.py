@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from kubia_pet import __version__
+from kubia_pet.check.command import check
 from kubia_pet.config import Host, Settings, settings_options
+from kubia_pet.probe.command import probe
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -101,13 +103,17 @@ def local(**given: Any) -> None:
 )
 def health(host: str | None, port: int | None) -> None:
     """Ask the pod on this machine, or in this container, whether it lives."""
-    from kubia_pet.client import ask, words_of_process_1
+    from kubia_pet.client.health import ask, words_of_process_1
 
     with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
         given = context.params
     alive, sentence = ask(host or given["host"] or "127.0.0.1", port or given["port"], timeout=2)
     click.echo(sentence)
     sys.exit(not alive)
+
+
+main.add_command(check)
+main.add_command(probe)
 
 
 def _run(coroutine: Any) -> None:
