@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kubia_pet.limits import MAX_EVENT_BYTES, OFFLOAD_BYTES
+from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
 from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import Value, utf8
 from kubia_pet.peers.gather import Cluster, Gathered
@@ -13,6 +15,7 @@ from kubia_pet.peers.result import PeerResult
 from kubia_pet.store import Store, StoreError
 from kubia_pet.web.render import Overview, in_one_line
 
+Members = dict[str, object]  # of a JSON object
 _PREVIEWS = (280, 80, 20)  # characters of a value that are shown, the fewer the more pods there are
 _ETAG = 12  # characters that tell a value from the one before
 
@@ -26,10 +29,15 @@ class ClusterState:
 
 
 class Snapshots:
-    """Takes them, for one pod. `cluster` is None where it looks for no peers."""
+    """Takes them, for one pod.
 
-    def __init__(self, pod: str, store: Store, cluster: Cluster | None) -> None:
+    `cluster` is None where it looks for no peers, `faults` where none can be set.
+    """
+
+    def __init__(self, pod: str, store: Store, cluster: Cluster | None, faults: Faults | None) -> None:
         self._pod = pod
+        self._faults = faults
+        self._epoch = time.time() - time.monotonic()
         self._store = store
         self._cluster = cluster
 
@@ -37,20 +45,32 @@ class Snapshots:
         """The state of now. A volume that fails is part of it."""
         if self._cluster is None:
             return await self._encoded(await self._read(), None)
-        reading = asyncio.ensure_future(self._read())
-        async with self._cluster.gathering(asyncio.ensure_future(_value_of(reading))) as gathered:
-            return await self._encoded(await reading, gathered())
+        async with self._cluster.gathering(None) as gathered:
+            return await self._encoded(await self._read(), gathered())
 
     async def _encoded(self, own: "_Own", gathered: Gathered | None) -> ClusterState:
         size = Overview(self._pod, own.value, gathered).size
-        encode = _Snapshot(self._pod, own, gathered).encoded
+        encode = _Snapshot(self._pod, own, gathered, self._faults_set()).encoded
         return await asyncio.to_thread(encode) if size > OFFLOAD_BYTES else encode()
 
     async def _read(self) -> "_Own":
+        if self._faults is not None and self._faults.has(Fault.NOT_READY):
+            return _Own(None, DESCRIPTIONS[Fault.NOT_READY])
         try:
             return _Own(await self._store.read(), None)
         except StoreError as error:
             return _Own(None, str(error))
+
+    def _faults_set(self) -> Members | None:
+        if self._faults is None:
+            return None
+        ends = {fault: self._faults.ends_at(fault) for fault in self._faults.active()}
+        return {
+            "available": [{"name": fault, "does": does} for fault, does in DESCRIPTIONS.items()],
+            "active": [
+                {"name": fault, "ends": round(self._epoch + end, 1)} for fault, end in ends.items() if end
+            ],
+        }
 
 
 @dataclass(frozen=True)
@@ -61,15 +81,12 @@ class _Own:
     failure: str | None
 
 
-async def _value_of(reading: asyncio.Future[_Own]) -> Value | None:
-    return (await reading).value
-
-
 @dataclass(frozen=True)
 class _Snapshot:
     pod: str
     own: _Own
     gathered: Gathered | None
+    faults: Members | None
 
     def encoded(self) -> ClusterState:
         """With as much of each value, and of as many pods, as there is room for."""
@@ -88,17 +105,20 @@ class _Snapshot:
     def _answers(self) -> Sequence[PeerResult]:
         if self.gathered is None:
             return [PeerResult(Peer(self.pod, is_self=True, endpoints=()), self.own.value)]
-        return self.gathered.answers
+        others = self.gathered.answers
+        own = PeerResult(self.gathered.discovered.own, self.own.value)
+        return sorted((own, *others), key=lambda answer: answer.peer.rank)
 
     def _encoded(self, answers: Sequence[PeerResult], preview: int, *, omitted: int) -> ClusterState:
         found = self.gathered.discovered if self.gathered else None
-        state = {
+        state: Members = {
             "pod": self.pod,
             "service": found and found.service,
             "error": found and found.failure and vars(found.failure),
             "findings": [vars(each) for each in found.diagnostics] if found else [],
             "peers": [self._peer(answer, preview) for answer in answers],
             "omitted": omitted,
+            "faults": self.faults,
         }
         records = sorted(record.line for record in found.records)[: len(answers)] if found else []
         body, lines = (
@@ -107,9 +127,9 @@ class _Snapshot:
         without_ttl = [line.split(" ", 2)[::2] for line in records]
         return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(without_ttl)))
 
-    def _peer(self, answer: PeerResult, preview: int) -> dict[str, object]:
+    def _peer(self, answer: PeerResult, preview: int) -> Members:
         peer = answer.peer
-        members: dict[str, object] = {"name": peer.name, "ordinal": peer.ordinal, "self": peer.is_self}
+        members: Members = {"name": peer.name, "ordinal": peer.ordinal, "self": peer.is_self}
         if peer.is_self and self.own.failure:
             return members | {
                 "state": "not-ready",
@@ -121,7 +141,7 @@ class _Snapshot:
         return members | {"state": state, **_shown(answer.value, preview)}
 
 
-def _shown(value: Value | None, preview: int) -> dict[str, object]:
+def _shown(value: Value | None, preview: int) -> Members:
     """The begin of a value, safe to show in one line, and what tells it from others."""
     if value is None:
         return {"value": None, "etag": None}
