@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +49,7 @@ async def test_the_whole_state_comes_at_the_beginning_then_each_change(pod: Pod)
         own = {"name": "kubia-0", "ordinal": 0, "self": True, "state": "ready", "value": None, "etag": None}
         assert first.data == {
             "pod": "kubia-0", "service": None, "error": None, "findings": [], "records": [],
-            "peers": [own], "omitted": 0,
+            "peers": [own], "omitted": 0, "faults": None,
         }  # fmt: skip
         await post(pod.url, "Hey there!")
         second = await next_state(watch)
@@ -234,3 +235,21 @@ async def test_a_peer_that_was_told_to_end_is_ending_as_long_as_it_serves(tmp_pa
 async def _until_state(watch: Watch, *states: str) -> None:
     while tuple(each["state"] for each in (await next_state(watch)).data["peers"]) != states:
         pass
+
+
+async def test_faults_are_told_with_the_time_of_their_end(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--faults") as pod:
+        async with watching(pod.url) as watch, aiohttp.ClientSession() as session:
+            first = (await next_state(watch)).data["faults"]
+            assert first["active"] == []
+            assert {"not-ready", "slow"} <= {each["name"] for each in first["available"]}
+            async with session.put(f"{pod.url}/faults/not-ready?for=2s") as response:
+                assert response.status == 200
+            second = (await next_state(watch)).data
+            (active,) = second["faults"]["active"]
+            assert active["name"] == "not-ready"
+            assert 0 < active["ends"] - time.time() <= 2.1
+            assert second["peers"][0]["state"] == "not-ready"
+            third = (await next_state(watch)).data
+    assert third["faults"]["active"] == []
+    assert third["peers"][0]["state"] == "ready"

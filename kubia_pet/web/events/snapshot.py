@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from kubia_pet.limits import MAX_EVENT_BYTES, OFFLOAD_BYTES
 from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
 from kubia_pet.model.peer import Peer
-from kubia_pet.model.value import Value, utf8
+from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Cluster, Gathered
 from kubia_pet.peers.result import PeerResult
 from kubia_pet.store import Store, StoreError
-from kubia_pet.web.render import Overview, in_one_line
+from kubia_pet.web.render import Overview, preview
 
 Members = dict[str, object]  # of a JSON object
 _PREVIEWS = (280, 80, 20)  # characters of a value that are shown, the fewer the more pods there are
@@ -92,14 +92,14 @@ class _Snapshot:
         """With as much of each value, and of as many pods, as there is room for."""
         answers = self._answers()
         number = len(answers)
-        previews = iter(_PREVIEWS)
-        preview = next(previews)
+        lengths = iter(_PREVIEWS)
+        most = next(lengths)
         while True:
-            state = self._encoded(answers[:number], preview, omitted=len(answers) - number)
+            state = self._encoded(answers[:number], most, omitted=len(answers) - number)
             if len(state.data.encode()) <= MAX_EVENT_BYTES:
                 return state
-            shorter = next(previews, None)
-            preview = shorter or preview
+            shorter = next(lengths, None)
+            most = shorter or most
             number = number if shorter else number * 4 // 5
 
     def _answers(self) -> Sequence[PeerResult]:
@@ -109,14 +109,14 @@ class _Snapshot:
         own = PeerResult(self.gathered.discovered.own, self.own.value)
         return sorted((own, *others), key=lambda answer: answer.peer.rank)
 
-    def _encoded(self, answers: Sequence[PeerResult], preview: int, *, omitted: int) -> ClusterState:
+    def _encoded(self, answers: Sequence[PeerResult], most: int, *, omitted: int) -> ClusterState:
         found = self.gathered.discovered if self.gathered else None
         state: Members = {
             "pod": self.pod,
             "service": found and found.service,
             "error": found and found.failure and vars(found.failure),
             "findings": [vars(each) for each in found.diagnostics] if found else [],
-            "peers": [self._peer(answer, preview) for answer in answers],
+            "peers": [self._peer(answer, most) for answer in answers],
             "omitted": omitted,
             "faults": self.faults,
         }
@@ -127,7 +127,7 @@ class _Snapshot:
         without_ttl = [line.split(" ", 2)[::2] for line in records]
         return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(without_ttl)))
 
-    def _peer(self, answer: PeerResult, preview: int) -> Members:
+    def _peer(self, answer: PeerResult, most: int) -> Members:
         peer = answer.peer
         members: Members = {"name": peer.name, "ordinal": peer.ordinal, "self": peer.is_self}
         if peer.is_self and self.own.failure:
@@ -138,18 +138,17 @@ class _Snapshot:
         if answer.error:
             return members | {"state": "no-answer", "error": vars(answer.error)}
         state = "ending" if answer.ending else "ready"
-        return members | {"state": state, **_shown(answer.value, preview)}
+        return members | {"state": state, **_shown(answer.value, most)}
 
 
-def _shown(value: Value | None, preview: int) -> Members:
-    """The begin of a value, safe to show in one line, and what tells it from others."""
+def _shown(value: Value | None, most: int) -> Members:
+    """The begin of a value, and what tells it from others."""
     if value is None:
         return {"value": None, "etag": None}
-    text = utf8(value.data)
-    begin = value.data[:preview].decode(errors="backslashreplace") if text is None else text[:preview]
-    members = {"value": "".join(in_one_line(begin)), "etag": value.etag[:_ETAG], "size": len(value.data)}
-    if len(value.data if text is None else text) > preview:
+    begin = preview(value, most)
+    members: Members = {"value": begin.text, "etag": value.etag[:_ETAG], "size": len(value.data)}
+    if begin.cut:
         members["cut"] = True
-    if text is None:
+    if begin.binary:
         members["binary"] = True
     return members
