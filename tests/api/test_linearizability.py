@@ -23,12 +23,12 @@ def write(value: str, called: float, returned: float) -> Operation:
     return Operation(is_write=True, value=value, called=called, returned=returned)
 
 
-def read(value: str | None, called: float, returned: float) -> Operation:
-    return Operation(is_write=False, value=value, called=called, returned=returned)
-
-
 def swap(expected: str | None, value: str, called: float, returned: float) -> Operation:
     return Operation(is_write=True, value=value, called=called, returned=returned, expected=expected)
+
+
+def read(value: str | None, called: float, returned: float) -> Operation:
+    return Operation(is_write=False, value=value, called=called, returned=returned)
 
 
 def refused(expected: str | None, current: str | None, called: float, returned: float) -> Operation:
@@ -59,6 +59,10 @@ def refused(expected: str | None, current: str | None, called: float, returned: 
         ([write("a", 0, 1), write("c", 2, 3), swap("a", "b", 4, UNKNOWN), read("b", 5, 6)], False),
         ([write("a", 0, UNKNOWN), swap("a", "b", 1, UNKNOWN), read("b", 2, 3)], True),  # one led to the other
         ([write("a", 4, UNKNOWN), swap("a", "b", 1, UNKNOWN), read("b", 2, 3)], False),
+        ([swap(None, "a", 0, 9), swap("a", "b", 0, 9), swap("b", "c", 0, 9), read("c", 10, 11)], True),
+        ([swap(None, "a", 0, 9), swap(None, "b", 0, 9)], False),  # both replaced the same value
+        ([swap(None, "a", 0, UNKNOWN), swap("a", "b", 2, 3), read("b", 4, 5)], True),  # it must have happened
+        ([swap(None, "a", 0, UNKNOWN), swap(None, "b", 2, 3), read("b", 4, 5)], True),  # it need not have
     ],
 )
 def test_the_checker_knows_linearizable_histories(history: list[Operation], verdict: bool) -> None:  # noqa: FBT001
