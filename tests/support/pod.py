@@ -57,8 +57,12 @@ class Pod:
     def start(self) -> Self:
         """Starts it and waits until it listens."""
         self.launch()
-        until(f"{self.name} to listen: {self.log}", self._listening, 20)
+        self.listening()
         return self
+
+    def listening(self) -> None:
+        """Waits until it listens."""
+        until(f"{self.name} to listen: {self.log}", self._listening, 20)
 
     def _listening(self) -> bool:
         if self.process.poll() is not None:
