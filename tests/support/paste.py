@@ -26,14 +26,14 @@ def paste(
 
     Its standard input is the lines themselves, so that a command that reads it takes those to come.
     """
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [*prefix, "bash", "--noprofile", "--norc"],
         input=lines,
         stdout=subprocess.PIPE,
         text=True,
         check=False,
         cwd=directory,
-        env=os.environ | {"LC_ALL": "C.UTF-8"} | (env or {}),
+        env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
         timeout=timeout,
     )
     return done.stdout
