@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     from kubia_pet import logs
     from kubia_pet.aio import signals
     from kubia_pet.discovery import service_of
+    from kubia_pet.limits import LOCK_WAIT
     from kubia_pet.store import VolumeUnusableError
     from kubia_pet.web.server import serve as serve_pod
     from kubia_pet.web.token import TokenUnusableError
@@ -36,7 +38,10 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
         signals.end_with_stdin(settings.finish + settings.drain + 1)
     logs.configure(settings.log_format, settings.log_level)
     pod = settings.pod or socket.gethostname()
-    service = settings.service if settings.service is not None else service_of(pod)
+    full = service_of(pod) if settings.service is None or settings.lock_wait is None else None
+    service = full if settings.service is None else settings.service
+    if settings.lock_wait is None and full is None:
+        settings = replace(settings, lock_wait=LOCK_WAIT)
     try:
         _run(serve_pod(settings, pod=pod, service=service or None))
     except (VolumeUnusableError, TokenUnusableError, OSError) as error:

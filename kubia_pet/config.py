@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import click
 
+from kubia_pet.limits import LOCK_WAIT
+
 # Not KUBIA_ or PET_: Kubernetes injects KUBIA_PORT, PET_PORT and the like for Services of such names.
 ENV_PREFIX = "KUBIAPET"
 
@@ -154,7 +156,7 @@ class Settings:
         click.Path(path_type=Path),
         "File with the token that who changes something must show. Unset: none is asked for.",
     )
-    max_value: int = _setting(2**20, Size(), "Largest value, and most bytes taken from one peer.")
+    max_value: int = _setting(2**20, Size(), "Largest new value, and most bytes taken from one peer.")
     max_gathered: int = _setting(16 * 2**20, Size(), "Most bytes taken from all peers for one answer.")
     max_connections: int = _setting(
         512, click.IntRange(1), "Most requests at a time, probes and peers aside."
@@ -165,8 +167,11 @@ class Settings:
     dns_timeout: float = _setting(1.0, Duration(), "For one discovery, all its look-ups together.")
     dns_max_age: float = _setting(2.0, Duration(zero=True), "A DNS answer is used for its TTL, this at most.")
     volume_timeout: float = _setting(1.5, Duration(), "For the volume to read or to commit the value.")
-    lock_wait: float = _setting(
-        10.0, Duration(zero=True), "At the start, for another process to leave the volume."
+    lock_wait: float | None = _setting(
+        None,
+        Duration(zero=True),
+        "At the start, for another process to leave the volume. Unset: for ever, not ready, where the pod "
+        f"has a full name, as in a cluster; else {Duration.shown(LOCK_WAIT)}.",
     )
     body_timeout: float = _setting(30.0, Duration(), "For a client to send its value.")
     client_timeout: float = _setting(

@@ -5,13 +5,15 @@ MIB = 1 << 20
 # --- connections from clients ---------------------------------------------------------------------
 CONNECTION_RESERVE = 64  # connections over --max-connections, for probes and peers
 BACKLOG = 1024  # connections that the kernel holds until they are accepted
-NEWCOMERS = 32  # accepted in a row: none makes room before its request can be read
+NEWCOMERS = 32  # accepted in a row: none makes room before its request, or its body, can be read
 READ_BUFFER_BYTES = 1 << 16  # of a body, that wait in the kernel, and again here: times all connections
 MAX_REPLAY_BYTES = 1 << 13  # of a request, and of its answer, that each connection may keep
 LINGERING_TIME = 1.0  # in which a refused body is read, so that its client sees the answer
 
 # --- bodies and answers ---------------------------------------------------------------------------
 MAX_BUFFERED_BODIES = 32  # bodies of the largest size that may be in memory at the same time, in bytes
+SMALL_BODY_BYTES = 1 << 12  # of each body, larger ones included, that need no room among those
+BODY_PATIENCE = 1.0  # for which a larger body may arrive, while others want its room
 OFFLOAD_BYTES = 1 << 16  # rendering more is done in a thread, so that it does not hold the event loop
 MAX_OVERVIEW_BYTES = 32 * MIB  # of one answer to GET /
 MAX_SENDING_BYTES = 64 * MIB  # that clients may be taking at the same time
@@ -21,17 +23,30 @@ MAX_TOKEN_BYTES = 1 << 12  # of the file that holds it
 TOKEN_INTERVAL = 1.0  # between two looks at that file
 
 # --- the volume -----------------------------------------------------------------------------------
+MAX_STORED_BYTES = 16 * MIB  # of a value that is served, where --max-value is less: it may have been more
 MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
+LOCK_WAIT = 10.0  # for another process to leave it, where nothing else is set and this is no cluster
+LOCK_INTERVAL = 0.2  # between two tries of a volume that another process has
 MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
+PROBE_INTERVAL = 10.0  # after the last write, until the volume is tried by whoever asks whether it works
+PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 
 # --- peers ----------------------------------------------------------------------------------------
 MAX_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
 ADDRESS_CONCURRENCY = 16  # address look-ups, where an answer has no additional section
+QUIET_TIME = 0.03  # without a peer's answer: then those who came meanwhile ask anew, and wait for nobody
+RETRY_INTERVAL = 0.5  # between two tries of a peer that did not answer in time
+MAX_RETRIES = 16  # such tries under way: half of PEER_CONCURRENCY, so that they hold nobody up
+MAX_RETRIES_OF_A_PEER = 2
+SUSPICION_TIME = 30.0  # for which such peers are tried while nobody asks
 PEER_CONCURRENCY = 32  # peers asked at the same time: all may come to the event loop's attention at once
 MAX_KEEPALIVE = 512  # connections to peers kept in all
 KEEPALIVE_EXPIRY = 4.0  # an unused one is kept: less than any server's, the original's 5 s included
 PEER_READ_BUFFER_BYTES = 8192  # taken in one go: 8 KiB of one-byte chunks need a millisecond
 MAX_PEER_OVERHEAD_BYTES = 1 << 16  # of all that is no value in one answer
+NOBODY_GRACE = 35.0  # for which DNS may know nobody: a cache of 30 s, and what DNS needs to learn of a pod
+NOBODY_INTERVAL = 10.0  # between two looks at whether it does
+DOUBT_INTERVAL = 1.0  # between two look-ups for the sake of a peer that is not where it should be
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
 # --- the log --------------------------------------------------------------------------------------
@@ -47,11 +62,15 @@ RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
     """Bytes that a process can need when every bound is reached at once: below the container's limit."""
     bodies = (MAX_BUFFERED_BODIES + 2) * max_value  # one is put together, and its pieces are still there
-    gathering = 2 * PEER_CONCURRENCY * max_value  # bodies on their way, for text and for JSON
+    gathering = PEER_CONCURRENCY * max_value + max_gathered  # bodies on their way, and those that came
     # Text and JSON may be rendered at the same time, each from what was gathered into pieces, then joined.
-    rendering = 2 * (max_gathered + 2 * (MAX_OVERVIEW_BYTES + 6 * max_value))
+    # The last value may be begun where there is hardly room for more; a pod's own comes first, of any size.
+    stored = max(max_value, MAX_STORED_BYTES)
+    rendering = 2 * (max_gathered + 2 * max(MAX_OVERVIEW_BYTES + 6 * max_value, 6 * stored))
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
-    clients = (max_connections + CONNECTION_RESERVE) * (2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES)
-    peers = 2 * PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
+    client = 2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES + SMALL_BODY_BYTES
+    clients = (max_connections + CONNECTION_RESERVE) * client
+    peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
+    own = 2 * stored  # the one that was seen last, and the one that is read
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
-    return log + RESIDENT_BYTES + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers
+    return RESIDENT_BYTES + own + bodies + log + gathering + rendering + MAX_SENDING_BYTES + clients + peers

@@ -50,6 +50,20 @@ class Metrics:
                 buckets=_FAST, registry=self._registry,
             ).labels
         )  # fmt: skip
+        self._refused = cache(
+            Counter(
+                "kubia_pet_refused", "Refused by the parser (not-http), or for want of room.", ("what",),
+                registry=self._registry,
+            ).labels
+        )  # fmt: skip
+        self._evicted = Counter(
+            "kubia_pet_connections_evicted", "Connections that made room for others.", registry=self._registry
+        )
+        self._cut = Counter(
+            "kubia_pet_answers_cut",
+            "Answers whose clients did not take them in time.",
+            registry=self._registry,
+        )
         self._registry.register(_DroppedLines())
         self._size = 0
         Gauge(
@@ -83,6 +97,18 @@ class Metrics:
     def asked(self, outcome: str) -> None:
         """Counts a peer's answer; `outcome` is ok or the error's code."""
         self._peers(outcome).inc()
+
+    def refused(self, what: str) -> None:
+        """Counts what was not HTTP ("not-http"), or had no room: "requests", "bodies" or "answers"."""
+        self._refused(what).inc()
+
+    def evicted(self) -> None:
+        """Counts a connection that made room for another."""
+        self._evicted.inc()
+
+    def cut(self) -> None:
+        """Counts an answer whose client did not take it in time."""
+        self._cut.inc()
 
     def render(self) -> bytes:
         """All of it in the text format."""

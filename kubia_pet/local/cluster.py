@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubia_pet.aio.signals import stop_signals
+from kubia_pet.limits import LOCK_WAIT
 from kubia_pet.local.banner import screen
 from kubia_pet.local.dns_server import NameServer, Zone
 from kubia_pet.local.proxy import PublicService
@@ -80,6 +81,7 @@ class LocalStatefulSet:
             f"--service={SERVICE}.",
             f"--nameserver={HOST}:{self.nameserver_port}",
             "--drain=0",  # no endpoints to wait for
+            f"--lock-wait={LOCK_WAIT:g}",
             *(f"--allowed-host={host}" for host in ("localhost", *self.allowed_host)),
         )
         return LocalPod(name, self.port + 1 + ordinal, self.data_dir / f"data-{name}", options, endpoints)

@@ -6,6 +6,7 @@ from kubia_pet.store.errors import (
     StoreError,
     ValueUnreadableError,
     VolumeFullError,
+    VolumeLockedError,
     VolumeUnavailableError,
     VolumeUnusableError,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "ValueUnreadableError",
     "Volume",
     "VolumeFullError",
+    "VolumeLockedError",
     "VolumeUnavailableError",
     "VolumeUnusableError",
 ]

@@ -27,6 +27,10 @@ class VolumeUnusableError(StoreError):
     """The pod cannot start on this volume; the sentence says what to do."""
 
 
+class VolumeLockedError(VolumeUnusableError):
+    """Another process has the volume; the sentence says which that may be."""
+
+
 class PreconditionFailedError(Exception):
     """A change was not made, as `current` is the value; no fault of the volume."""
 

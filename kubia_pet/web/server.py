@@ -20,8 +20,7 @@ from kubia_pet.limits import (
     NEWCOMERS,
     READ_BUFFER_BYTES,
 )
-from kubia_pet.web.app import CONNECTIONS, LIFECYCLE, build
-from kubia_pet.web.connections import Connections
+from kubia_pet.web.app import CONNECTIONS, LIFECYCLE, METRICS, build
 from kubia_pet.web.lifecycle import State
 from kubia_pet.web.protocol import ProtocolFactory
 
@@ -52,7 +51,7 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
         starting.result()
         gc.freeze()  # what is there by now stays: looking at it again and again would cost 12 ms each time
         app[LIFECYCLE].advance(State.READY)
-        server = await _accept(runner, app[CONNECTIONS], listener, settings)
+        server = await _accept(runner, app, listener, settings)
         log.info(
             "Pod %s listens on %s, volume %s, service %s, version %s",
             pod, _shown(listener), settings.data_dir, (service or "none").rstrip("."), __version__,
@@ -95,13 +94,14 @@ def listen(settings: Settings) -> socket.socket:
 
 
 async def _accept(
-    runner: web.AppRunner, connections: Connections, listener: socket.socket, settings: Settings
+    runner: web.AppRunner, app: web.Application, listener: socket.socket, settings: Settings
 ) -> asyncio.Server:
     if runner.server is None:
         raise RuntimeError("the runner must be set up first")
     gate = ProtocolFactory(
         runner.server,
-        connections,
+        app[CONNECTIONS],
+        app[METRICS],
         cap=_permitted(settings.max_connections + CONNECTION_RESERVE),
         timeout=settings.client_timeout,
         logger=logging.getLogger("kubia_pet.http"),

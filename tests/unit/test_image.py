@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 
 from kubia_pet import __version__
 from kubia_pet.config import Settings
+from kubia_pet.limits import LOCK_WAIT
 from tests.unit.test_manifests import POD
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +100,7 @@ def test_port_volume_and_version_are_the_programs() -> None:
 def test_a_health_check_waits_for_the_volumes_lock() -> None:
     found = re.search(r"--start-period=(\d+)s", last("HEALTHCHECK"))
     assert found
-    assert int(found[1]) > SETTINGS.lock_wait
+    assert int(found[1]) > LOCK_WAIT
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="strips what the image has: ELF")

@@ -138,9 +138,9 @@ def test_a_hung_volume_is_told_before_the_readiness_probe_gives_up() -> None:
     assert CONTAINER["readinessProbe"]["timeoutSeconds"] > SETTINGS.volume_timeout
 
 
-def test_the_startup_probe_waits_longer_than_a_pod_waits_for_its_volume() -> None:
+def test_the_startup_probe_waits_longer_than_a_pod_may_wait_for_its_volume() -> None:
     probe = CONTAINER["startupProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] >= SETTINGS.lock_wait + 10
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= limits.LOCK_WAIT + 10
 
 
 def test_the_grace_period_is_the_sum_that_its_comment_says() -> None:
@@ -154,7 +154,6 @@ def test_the_grace_period_is_the_sum_that_its_comment_says() -> None:
         if (match := re.match(rf"{ENV_PREFIX}_(\w+):", each))
     }
     assert said == {"DRAIN": SETTINGS.drain, "FINISH": SETTINGS.finish}
-    assert re.search(rf"{ENV_PREFIX}_LOCK_WAIT, (\d+) s", comment)[1] == f"{SETTINGS.lock_wait:g}"  # type: ignore[index] # it is there
 
 
 def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:

@@ -9,7 +9,7 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.middleware.hosts import Hosts
-from kubia_pet.web.problem import NOT_HTTP, RETRY, ProblemError
+from kubia_pet.web.problem import NOT_HTTP, NoRoomError, ProblemError
 from kubia_pet.web.route import Route
 from kubia_pet.web.token import Token
 
@@ -62,7 +62,7 @@ class Admission:
     def _refusal(self, route: Route) -> ProblemError | None:
         """What a request meets whatever it says; asked of each before it counts as busy."""
         if len(self._connections.busy) >= self._max_requests and not route.essential:
-            return ProblemError(503, "Too many requests at once: try again.", headers=RETRY, close=True)
+            return NoRoomError("requests", "Too many requests at once: try again.")
         return None
 
 

@@ -22,17 +22,19 @@ class Pipeline:
     def __init__(
         self,
         routes: Mapping[web.AbstractRoute, Route],
+        *,
         lifecycle: Lifecycle,
         connections: Connections,
         admission: Admission,
         instrumentation: Instrumentation,
+        large: LargeResponses,
     ) -> None:
         self._routes = routes
         self._lifecycle = lifecycle
         self._connections = connections
         self._admission = admission
         self._instrumentation = instrumentation
-        self._large = LargeResponses()
+        self._large = large
 
     @web.middleware
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -50,6 +52,7 @@ class Pipeline:
                 response = await handler(request)
             except Exception as error:
                 problem = problem_of(error, request)
+                self._instrumentation.refused(problem)
                 if route.stream and request.writer.output_size:  # its client has the begin of an answer
                     raise ConnectionResetError from error
                 response = problem.response(request)
