@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dns.message
@@ -214,7 +214,7 @@ def test_answers_that_come_and_go(pets: PetSet) -> None:
 def test_answers_that_fail_now_and_then_as_a_pod_is_told(pets: PetSet) -> None:
     turns = itertools.count()
 
-    def flapping(query: dns.message.Message, via: str) -> Reply:
+    def flapping(query: dns.message.Message, via: str) -> Reply | Sequence[Reply]:
         return rcode(dns.rcode.SERVFAIL)(query, via) if next(turns) % 4 == 3 else pets.zone(query, via)
 
     pets.names.script = flapping
