@@ -19,6 +19,9 @@ MAX_OVERVIEW_BYTES = 32 * MIB  # of one answer to GET /
 MAX_SENDING_BYTES = 64 * MIB  # that clients may be taking at the same time
 SENDING_PATIENCE = 1.0  # for which a client may take its answer, while others want the room
 
+MAX_TOKEN_BYTES = 1 << 12  # of the file that holds it
+TOKEN_INTERVAL = 1.0  # between two looks at that file
+
 # --- the volume -----------------------------------------------------------------------------------
 MAX_STORED_BYTES = 16 * MIB  # of a value that is served, where --max-value is less: it may have been more
 MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
@@ -45,6 +48,20 @@ NOBODY_GRACE = 35.0  # for which DNS may know nobody: a cache of 30 s, and what 
 NOBODY_INTERVAL = 10.0  # between two looks at whether it does
 DOUBT_INTERVAL = 1.0  # between two look-ups for the sake of a peer that is not where it should be
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
+
+# --- faults that are set on purpose ---------------------------------------------------------------
+DEFAULT_FAULT_TIME = 30.0
+MAX_FAULT_TIME = 600.0
+SLOW_DISK_TIME = 3.0  # longer than --volume-timeout
+SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
+MAX_UNANSWERED_TIME = 30.0  # of a peer's request: then its connection is cut
+FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
+
+# --- the log --------------------------------------------------------------------------------------
+MAX_LOG_LINES = 500  # that wait to be written: further ones are dropped
+MAX_LOG_LINE = 1 << 12  # characters of a line, or of its message and traceback in JSON
+MAX_CHANGES_LOGGED = 10  # lines a second that say who changed the value
+LOG_FLUSH_TIME = 1.0  # for which the end waits for the last lines to be written
 
 # --- check and probe: programs of their own, outside of what memory() is about ----------------------
 ASK_TIMEOUT = 5.0  # for one answer: a gathering takes 3 s
@@ -85,4 +102,5 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
     clients = (max_connections + CONNECTION_RESERVE) * client
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
-    return RESIDENT_BYTES + own + bodies + gathering + rendering + MAX_SENDING_BYTES + clients + peers
+    log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
+    return RESIDENT_BYTES + own + bodies + log + gathering + rendering + MAX_SENDING_BYTES + clients + peers

@@ -2,11 +2,13 @@
 
 from kubia_pet.store.condition import Condition
 from kubia_pet.store.errors import (
+    FaultKind,
     PreconditionFailedError,
     StoreError,
     ValueUnreadableError,
     VolumeFullError,
     VolumeLockedError,
+    VolumeSlowError,
     VolumeUnavailableError,
     VolumeUnusableError,
 )
@@ -16,6 +18,7 @@ from kubia_pet.store.volume import Volume
 
 __all__ = [
     "Condition",
+    "FaultKind",
     "PreconditionFailedError",
     "Storage",
     "Store",
@@ -25,6 +28,7 @@ __all__ = [
     "Volume",
     "VolumeFullError",
     "VolumeLockedError",
+    "VolumeSlowError",
     "VolumeUnavailableError",
     "VolumeUnusableError",
 ]

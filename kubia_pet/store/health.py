@@ -8,7 +8,13 @@ from collections.abc import Callable
 
 from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.limits import LOCK_INTERVAL, MEND_INTERVAL, PROBE_INTERVAL
-from kubia_pet.store.errors import StoreError, VolumeFullError, VolumeLockedError, VolumeUnavailableError
+from kubia_pet.store.errors import (
+    StoreError,
+    VolumeFullError,
+    VolumeLockedError,
+    VolumeSlowError,
+    VolumeUnavailableError,
+)
 from kubia_pet.store.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -54,9 +60,9 @@ class Health:
         if now - self._proved > PROBE_INTERVAL:
             self._probe(unless_proved_after=now)
 
-    def too_slow(self) -> VolumeUnavailableError:
+    def too_slow(self) -> VolumeSlowError:
         """The error of whoever waited for the volume for too long."""
-        return VolumeUnavailableError(
+        return VolumeSlowError(
             f"The volume {self._volume.path} did not answer within {self._timeout:g} s; "
             "a write under way may still take effect."
         )

@@ -183,7 +183,7 @@ class Store:
             shared = f", for {len(made)} requests at once" if len(made) > 1 else ""
             # A turn of the loop later than those who wait are told: a line takes a tenth of a commit's time.
             loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, log.info, "%s%s", done, shared)
+            loop.call_soon(loop.call_soon, log.debug, "%s%s", done, shared)
 
     async def _leave(self) -> None:
         # Behind a commit that still hangs: whoever has the lock next must not find it writing.

@@ -11,6 +11,7 @@ from kubia_pet.limits import PROBE_BYTES
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
 from kubia_pet.store.directory import how_to_permit, open_locked
 from kubia_pet.store.errors import (
+    ChangeUnconfirmedError,
     ValueUnreadableError,
     VolumeLockedError,
     VolumeUnavailableError,
@@ -59,7 +60,7 @@ class Volume:
         with self._publishing:
             self._require_own_directory()
             if self._unconfirmed:
-                raise VolumeUnavailableError(
+                raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the last change; it is being repeated."
                 )
             return self._read()
@@ -181,7 +182,7 @@ class Volume:
                 change(self._directory)
             except UnconfirmedError as error:
                 self._unconfirmed = True
-                raise VolumeUnavailableError(
+                raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the change ({reason(error)}): "
                     "whether the old value or the new one stands is not known."
                 ) from error

@@ -13,8 +13,9 @@ from kubia_pet.web.app import CONNECTIONS, LIFECYCLE, METRICS
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.delivery import LargeResponses
 from kubia_pet.web.lifecycle import Lifecycle
-from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
+from kubia_pet.web.middleware import Admission, Hosts, Instrumentation, Pipeline
 from kubia_pet.web.route import Route, register
+from kubia_pet.web.token import Token
 from tests.hostile.clients.raw_http import request, statuses
 from tests.support.serving import serving
 from tests.support.streams import Stream, ask, connect
@@ -61,7 +62,9 @@ async def streaming(max_requests: int = 1) -> AsyncIterator[Streaming]:
     routes = register(
         app.router, [Route("GET", "/events", events, stream=True), Route("GET", "/plain", plain)]
     )
-    admission = Admission(lifecycle, connections, max_requests=max_requests)
+    admission = Admission(
+        lifecycle, connections, Hosts("kubia-0", None, ()), Token(None), max_requests=max_requests
+    )
     counting, large = Instrumentation(metrics), LargeResponses(metrics)
     pipeline = Pipeline(
         routes,

@@ -1,8 +1,7 @@
 """The application's one middleware, which calls the parts in turn."""
 
 import time
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -42,9 +41,10 @@ class Pipeline:
         """Answers the request; every error becomes a response here and nowhere else."""
         connection, began = request.protocol, time.monotonic()
         route = self._routes.get(request.match_info.route, NO_ROUTE)
+        admits: Callable[[], bool] = _never
         try:
             try:
-                self._admission.admit(request, route)
+                admits = self._admission.admit(request, route)
                 if route.stream:
                     self._connections.stream(connection)
                     return await handler(request)
@@ -65,9 +65,12 @@ class Pipeline:
         count = self._instrumentation.counter(request, route, response.status)
         count(time.monotonic() - began)
         if isinstance(connection, ReplayingProtocol):
-            admits = partial(self._admission.admits_again, route)
             connection.remember(request, response, admits=admits, count=count)
         return response
+
+
+def _never() -> bool:
+    return False
 
 
 def _size(response: web.Response) -> int:
