@@ -46,6 +46,7 @@ PEER_READ_BUFFER_BYTES = 8192  # taken in one go: 8 KiB of one-byte chunks need 
 MAX_PEER_OVERHEAD_BYTES = 1 << 16  # of all that is no value in one answer
 NOBODY_GRACE = 35.0  # for which DNS may know nobody: a cache of 30 s, and what DNS needs to learn of a pod
 NOBODY_INTERVAL = 10.0  # between two looks at whether it does
+TURN_TIME = 0.25  # for which an answer is used while the next way to ask is asked, so that nobody waits
 DOUBT_INTERVAL = 1.0  # between two look-ups for the sake of a peer that is not where it should be
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
