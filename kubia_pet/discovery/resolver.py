@@ -74,9 +74,9 @@ class Resolver:
         """The answers, in each way until one names somebody.
 
         `_http._tcp.<service>` is what the Kubernetes DNS specification defines for a port named http, the
-        bare name what CoreDNS answers with every port. No such name, or no record, is an answer: nobody (yet).
-        Where the name server does not answer a question with bits that it may not know, it is asked again
-        without. Raises ResolutionFailedError.
+        bare name what CoreDNS answers with every port. No such name, or no record, is an answer: nobody
+        (yet). Where the name server does not answer a question with bits that it may not know, it is asked
+        again without. Raises ResolutionFailedError.
         """
         # The rest is for parsing, and for the pause of up to 0.2 s that dnspython makes before it gives up.
         seconds = 0.75 * self.timeout
