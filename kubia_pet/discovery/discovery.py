@@ -32,8 +32,8 @@ RENEWED_AT = 0.75  # of its time in use: then the next answer is asked for, and 
 class DiscoveryObserver(Protocol):
     """Told of every look-up."""
 
-    def looked_up(self, seconds: float, *, ok: bool) -> None:
-        """A look-up took `seconds`."""
+    def looked_up(self, seconds: float, peers: int, *, ok: bool) -> None:
+        """A look-up took `seconds`; the list has so many peers now."""
 
 
 class Discovery:
@@ -140,7 +140,8 @@ class Discovery:
             log.exception("Failed to read the DNS answer for %s", self._resolver.service)
             sentence = "DNS gave an answer that this pod failed to read; its log says why."
             discovered, ttl = self._without_answer(sentence, began), self._max_age
-        self._observer.looked_up(time.monotonic() - began, ok=discovered.failure is None)
+        took, listed = time.monotonic() - began, len(discovered.peers)
+        self._observer.looked_up(took, listed, ok=discovered.failure is None)
         self._log_changes(discovered)
         self._last = discovered
         now, used_for = time.monotonic(), min(ttl, self._max_age)

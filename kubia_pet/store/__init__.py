@@ -2,10 +2,13 @@
 
 from kubia_pet.store.condition import Condition
 from kubia_pet.store.errors import (
+    FaultKind,
     PreconditionFailedError,
     StoreError,
     ValueUnreadableError,
     VolumeFullError,
+    VolumeLockedError,
+    VolumeSlowError,
     VolumeUnavailableError,
     VolumeUnusableError,
 )
@@ -15,6 +18,7 @@ from kubia_pet.store.volume import Volume
 
 __all__ = [
     "Condition",
+    "FaultKind",
     "PreconditionFailedError",
     "Storage",
     "Store",
@@ -23,6 +27,8 @@ __all__ = [
     "ValueUnreadableError",
     "Volume",
     "VolumeFullError",
+    "VolumeLockedError",
+    "VolumeSlowError",
     "VolumeUnavailableError",
     "VolumeUnusableError",
 ]

@@ -6,14 +6,14 @@ import stat
 import time
 from pathlib import Path
 
-from kubia_pet.store.errors import VolumeUnusableError, reason
+from kubia_pet.store.errors import VolumeLockedError, VolumeUnusableError, reason
 
 
 def open_locked(path: Path, *, wait: float) -> int:
     """The directory, opened, with an exclusive lock that goes when it is closed, or its process ends.
 
-    Raises VolumeUnusableError where it is missing, or locked by another process for longer than `wait`
-    seconds; any other OSError of opening it.
+    Raises VolumeLockedError where another process has it for longer than `wait` seconds, VolumeUnusableError
+    where it is missing; any other OSError of opening it.
     """
     deadline = time.monotonic() + wait
     try:
@@ -26,7 +26,7 @@ def open_locked(path: Path, *, wait: float) -> int:
     try:
         while not _try_lock(directory):
             if time.monotonic() >= deadline:
-                raise VolumeUnusableError(  # noqa: TRY301 - the directory is closed below
+                raise VolumeLockedError(  # noqa: TRY301 - the directory is closed below
                     f"{path} is locked by another process: a kubia-pet that is still ending, a "
                     "second one on this directory, or a pod of this name on a node that was cut off."
                 )

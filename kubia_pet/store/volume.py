@@ -4,11 +4,21 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from kubia_pet.limits import PROBE_BYTES
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
 from kubia_pet.store.directory import how_to_permit, open_locked
-from kubia_pet.store.errors import VolumeUnavailableError, VolumeUnusableError, reason, translated
+from kubia_pet.store.errors import (
+    ChangeUnconfirmedError,
+    ValueUnreadableError,
+    VolumeLockedError,
+    VolumeUnavailableError,
+    VolumeUnusableError,
+    reason,
+    translated,
+)
 from kubia_pet.store.value_file import FILE, ValueFile, open_value
 
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -27,6 +37,7 @@ class Volume:
         self._value = ValueFile(path, limit)
         self._directory = -1
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
+        self._locked = ""  # what was said of another process that has the lock, as long as it is not held
         self._mounted = False
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
@@ -36,9 +47,9 @@ class Volume:
         """See Storage."""
         try:
             self._mounted = self.path.is_mount()
-            self._hold(open_locked(self.path, wait=wait))
+            self._hold(self._lock(wait))
             self._recover()
-            self._try_writing(0)
+            self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
                 raise VolumeUnusableError(how_to_permit(self.path, error)) from error
@@ -49,10 +60,10 @@ class Volume:
         with self._publishing:
             self._require_own_directory()
             if self._unconfirmed:
-                raise VolumeUnavailableError(
+                raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the last change; it is being repeated."
                 )
-            return self._value.read(self._directory)
+            return self._read()
 
     def read_at_once(self) -> bytes | None:
         """See Storage."""
@@ -77,19 +88,19 @@ class Volume:
         self._require_own_directory()
         self._publish(self._file.remove)
 
-    def mend(self, size: int) -> None:
+    def probe(self) -> None:
         """See Storage; takes a directory that was made or mounted anew at the same path for its own."""
         try:
             if not self._is_own_directory():
                 self._reopen()
-            with self._publishing:
-                data = self._value.read(self._directory)
-            if self._unconfirmed and data is not None:
+            if self._unconfirmed and (data := self._read()) is not None:
                 self.replace(data)
-            self._try_writing(size)
+            self._try_writing()
             self._unconfirmed = False
+            with suppress(ValueUnreadableError):  # whoever reads it is told
+                self._read()
         except OSError as error:
-            raise translated(error, f"The volume {self.path} is still at fault") from error
+            raise translated(error, f"A trial write to the volume {self.path} failed") from error
 
     def require_writable(self) -> None:
         """See Storage."""
@@ -113,15 +124,23 @@ class Volume:
     def _reopen(self) -> None:
         if self._mounted and not self.path.is_mount():  # what lies under a mount point is not the volume
             raise VolumeUnavailableError(f"Nothing is mounted on {self.path}.")
-        directory = open_locked(self.path, wait=0)
+        directory = self._lock(0)
         with self._publishing:
             self.close()
             self._hold(directory)
             self._recover()
 
+    def _lock(self, wait: float) -> int:
+        try:
+            return open_locked(self.path, wait=wait)
+        except VolumeLockedError as error:
+            self._locked = str(error)
+            raise
+
     def _hold(self, directory: int) -> None:
         self._directory = directory
         self._own = os.fstat(directory)
+        self._locked = ""
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
@@ -146,6 +165,12 @@ class Volume:
             return False
 
     def _require_own_directory(self) -> None:
+        if self._own is None:
+            raise (
+                VolumeLockedError(self._locked)
+                if self._locked
+                else VolumeUnavailableError(f"The volume {self.path} is not open.")
+            )
         if not self._is_own_directory():
             raise VolumeUnavailableError(
                 f"The volume {self.path} is gone, or another one was put in its place."
@@ -157,7 +182,7 @@ class Volume:
                 change(self._directory)
             except UnconfirmedError as error:
                 self._unconfirmed = True
-                raise VolumeUnavailableError(
+                raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the change ({reason(error)}): "
                     "whether the old value or the new one stands is not known."
                 ) from error
@@ -169,8 +194,12 @@ class Volume:
                 self._value.forget()
             self._unconfirmed = False
 
-    def _try_writing(self, size: int) -> None:
-        """Does all of a write but its rename."""
-        self._file.stage(self._directory, bytes(size))
+    def _read(self) -> bytes | None:
+        with self._publishing:
+            return self._value.read(self._directory)
+
+    def _try_writing(self) -> None:
+        """Does all of a small write but its rename."""
+        self._file.stage(self._directory, os.urandom(PROBE_BYTES))  # what could be compressed needs no room
         self._file.discard(self._directory)
         sync(self._directory)

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -96,9 +97,9 @@ def test_a_change_that_a_crash_could_take_back_is_not_shown(
         volume.replace(b"new")
     assert volume.read_at_once() is None
     with disk.failing(failing), pytest.raises(StoreError):
-        volume.mend(0)
+        volume.probe()
     assert volume.read_at_once() is None
-    volume.mend(0)
+    volume.probe()
     assert volume.read() == volume.read_at_once() == b"new"
 
 
@@ -281,3 +282,29 @@ def until_answered(trace: Path) -> list[list[Call]]:
         [replace(call, name=call.name.replace("newfstatat", "fstat")) for call in calls[began + 1 : ended]]
         for began, ended in zip(came, went, strict=True)
     ]
+
+
+@pytest.mark.parametrize(
+    "lacks",
+    [
+        "del os.RWF_NOWAIT",
+        "del os.preadv",
+        # As where the C library that Python was built for has no preadv2.
+        """real = os.preadv
+def preadv(file, buffers, offset, flags=0):
+    if flags:
+        raise NotImplementedError('preadv2: not available')
+    return real(file, buffers, offset)
+os.preadv = preadv""",
+    ],
+    ids=["no RWF_NOWAIT", "no preadv", "no preadv2"],
+)
+def test_a_python_that_cannot_look_at_once_serves_by_a_look_that_may_wait(tmp_path: Path, lacks: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"import os\n{lacks}\n")
+    found = os.pathsep.join([str(tmp_path), *sys.path])
+    with ext4(tmp_path / "data") as path, Pod(path, env={"PYTHONPATH": found}) as pod:
+        for value in (b"value", b"another"):
+            assert post(pod, value).status == STORED
+            for _ in range(2):
+                assert get(pod) == (STORED, value)
+        assert "Traceback" not in pod.log.read_text()

@@ -26,7 +26,7 @@ class Outcomes:
 
     seen: list[str] = field(default_factory=list)
 
-    def looked_up(self, _: float, *, ok: bool) -> None:
+    def looked_up(self, _: float, __: int, *, ok: bool) -> None:
         self.seen.append("dns" if ok else "no dns")
 
     def asked(self, outcome: str) -> None:

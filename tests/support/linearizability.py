@@ -4,23 +4,45 @@ The algorithm of Wing and Gong (1993) with Lowe's memoization ("Testing for line
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 UNKNOWN = math.inf  # when an operation returned of which nobody knows whether it took effect
 
 
+class Anything(Enum):
+    """What an operation expects that has no condition."""
+
+    ANY = "any"
+
+
+ANY = Anything.ANY
+Value = str | None
+
+
 @dataclass(frozen=True)
 class Operation:
-    """A write or a read of `value`, from `called` to `returned` (seconds on one clock)."""
+    """A write or a read of `value`, from `called` to `returned` (seconds on one clock).
+
+    A write that `expected` a value is a compare-and-set that was done; a read that did is one that was
+    refused, and told that `value` stands instead.
+    """
 
     is_write: bool
-    value: str | None
+    value: Value
     called: float
     returned: float
+    expected: Value | Anything = ANY
+
+    def may_come(self, value: Value) -> bool:
+        """Whether it could have happened where the register had this value."""
+        if self.is_write:
+            return self.expected in (ANY, value)
+        return self.value == value != self.expected
 
 
-def is_linearizable(history: Sequence[Operation], initial: str | None = None) -> bool:
+def is_linearizable(history: Sequence[Operation], initial: Value = None) -> bool:
     """Whether the history has an order that respects real time and in which each read gets the last write.
 
     Each value is written once. A write that returned at UNKNOWN may take effect at any time after its
@@ -36,7 +58,7 @@ def is_linearizable(history: Sequence[Operation], initial: str | None = None) ->
             return True
         for index in _next(operations, done):
             each = operations[index]
-            if each.is_write or each.value == value:
+            if each.may_come(value):
                 state = done | 1 << index, each.value
                 if state not in seen:
                     seen.add(state)
@@ -44,18 +66,22 @@ def is_linearizable(history: Sequence[Operation], initial: str | None = None) ->
     return False
 
 
-def _decided(history: Sequence[Operation]) -> Iterator[Operation]:
-    """The history without writes of unknown outcome: read by nobody they need not have happened, else they
-    took effect before the first read of their value returned."""
-    first_read: dict[str | None, float] = {}
-    for each in history:
-        if not each.is_write:
-            first_read[each.value] = min(each.returned, first_read.get(each.value, UNKNOWN))
-    for each in history:
-        if each.returned != UNKNOWN:
-            yield each
-        elif each.value in first_read:
-            yield replace(each, returned=first_read[each.value])
+def _decided(history: Sequence[Operation]) -> list[Operation]:
+    """The history without writes of unknown outcome: seen by nobody they need not have happened, else they
+    took effect before the first operation that saw their value returned."""
+    known = [each for each in history if each.returned != UNKNOWN]
+    unknown = [each for each in history if each.returned == UNKNOWN]
+    while True:
+        first_seen: dict[Value | Anything, float] = {}
+        for each in known:
+            saw = each.expected if each.is_write else each.value
+            first_seen[saw] = min(each.returned, first_seen.get(saw, UNKNOWN))
+        found = [each for each in unknown if each.value in first_seen]
+        if not found:
+            return known
+        # A compare-and-set among them has itself seen what it expected.
+        known += [replace(each, returned=first_seen[each.value]) for each in found]
+        unknown = [each for each in unknown if each not in found]
 
 
 def _next(operations: Sequence[Operation], done: int) -> list[int]:

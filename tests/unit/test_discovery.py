@@ -27,7 +27,7 @@ class Seen:
     def __init__(self) -> None:
         self.outcomes: list[bool] = []
 
-    def looked_up(self, _: float, *, ok: bool) -> None:
+    def looked_up(self, _: float, __: int, *, ok: bool) -> None:
         self.outcomes.append(ok)
 
 

@@ -9,7 +9,9 @@ import pytest
 from kubia_pet.config import ENV_PREFIX, Settings, default_shown
 from kubia_pet.metrics import Metrics
 from kubia_pet.model.diagnostic import ErrorCode
+from kubia_pet.model.fault import DESCRIPTIONS, Faults
 from kubia_pet.web.app import build
+from tests.support.paste import shell_blocks
 
 ROOT = Path(__file__).parents[1].parent
 README = (ROOT / "README.md").read_text()
@@ -36,7 +38,7 @@ def test_each_setting_has_its_line_with_option_variable_default_and_meaning() ->
 
 
 async def test_each_route_has_its_line_and_no_other(tmp_path: Path) -> None:
-    app = build(Settings(data_dir=tmp_path), pod="kubia-0", service=None, port=8080)
+    app = build(Settings(data_dir=tmp_path, faults=True), pod="kubia-0", service=None, port=8080)
     served = {(resource.canonical, route.method) for resource in app.router.resources() for route in resource}
     documented = {(path, method) for path, methods, _ in table("HTTP API") for method in methods.split(", ")}
     assert documented == {each for each in served if each[1] != "HEAD"}
@@ -45,7 +47,7 @@ async def test_each_route_has_its_line_and_no_other(tmp_path: Path) -> None:
 def test_each_metric_has_its_line_and_no_other() -> None:
     exposed = {
         name.removesuffix("_created")
-        for name in re.findall(r"^# TYPE (\S+)", Metrics().render().decode(), re.MULTILINE)
+        for name in re.findall(r"^# TYPE (\S+)", Metrics(Faults()).render().decode(), re.MULTILINE)
         if not name.endswith("_created")
     }
     assert {row[0] for row in table("Metrics")} == exposed
@@ -60,6 +62,10 @@ def test_each_error_code_has_its_line_and_no_other() -> None:
     assert sorted(documented) == sorted(ErrorCode)
 
 
+def test_each_fault_has_its_line_and_no_other() -> None:
+    assert table("Break it") == [[fault, does] for fault, does in DESCRIPTIONS.items()]
+
+
 def test_each_make_command_exists_and_has_its_line() -> None:
     targets = set(re.findall(r"^([a-z0-9]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {f"make {each}" for each in targets - {"help", "clean"}} == {
@@ -71,3 +77,29 @@ def test_each_make_command_exists_and_has_its_line() -> None:
 def test_each_link_to_a_file_leads_somewhere(document: str) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text()):
         assert (ROOT / target).exists(), target
+
+
+def test_each_block_of_lines_is_pasted_by_a_test() -> None:
+    """Named here by its first line, with the test that does; `make test` cannot run itself."""
+    tested = {
+        "make run": "tests/api/test_readme.py",
+        "make test": "Makefile",
+        "curl localhost:8081": "tests/api/test_readme.py",
+        "docker build": "tests/container/test_readme.py",
+        "kubectl apply -k": "tests/e2e/test_readme.py",
+    }
+    for block in shell_blocks():
+        (test,) = [file for begin, file in tested.items() if block.startswith(begin)]
+        first = next(begin for begin in tested if block.startswith(begin))
+        assert first.partition(" ")[0] in (ROOT / test).read_text()
+
+
+def test_lines_that_follow_a_start_wait_for_it_themselves() -> None:
+    for block in shell_blocks():
+        starting = False
+        for line in block.splitlines():
+            if line.startswith("curl") and starting:
+                assert "--retry" in line, line
+                starting = False
+            if line.startswith(("docker run", "kubectl rollout status", "kubectl proxy")):
+                starting = True

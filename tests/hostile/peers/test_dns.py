@@ -30,7 +30,7 @@ NAMED = f"_http._tcp.{SERVICE}"
 
 
 class Unobserved:
-    def looked_up(self, _: float, *, ok: bool) -> None:
+    def looked_up(self, _: float, __: int, *, ok: bool) -> None:
         pass
 
 

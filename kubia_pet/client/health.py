@@ -1,6 +1,8 @@
 """Asks the pod on this machine whether it lives: a health check for images without curl."""
 
 import http.client
+from itertools import pairwise
+from pathlib import Path
 
 
 def ask(host: str, port: int, timeout: float) -> tuple[bool, str]:
@@ -19,3 +21,17 @@ def ask(host: str, port: int, timeout: float) -> tuple[bool, str]:
     if status != http.client.OK:
         return False, f"{where} answers {status}."
     return True, f"{where} is alive."
+
+
+def words_of_process_1(program: str, command: str) -> list[str]:
+    """What follows `program command` in the command line of process 1: a container's own, or its init.
+
+    None where that is another program, or cannot be seen.
+    """
+    try:
+        words = Path("/proc/1/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except OSError:
+        return []
+    names = [Path(word).name for word in words]
+    pairs = list(pairwise(names))
+    return words[pairs.index((program, command)) + 2 :] if (program, command) in pairs else []
