@@ -158,8 +158,9 @@ class Discovery:
         """
         newest, ttl = await self._ask(self._rotation.way())
         if not self._rotation.fresh:
-            with suppress(ResolutionFailedError):
-                other, other_ttl = await self._ask(self._rotation.way())
+            with suppress(ResolutionFailedError, TimeoutError):
+                async with asyncio.timeout(self._resolver.timeout / 4):
+                    other, other_ttl = await self._ask(self._rotation.way())
                 if other.as_of > newest.as_of:
                     newest, ttl = other, other_ttl
         if self._last is not None and newest.as_of < self._last.as_of - TTL_PRECISION:

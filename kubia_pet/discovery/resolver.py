@@ -68,6 +68,7 @@ class Resolver:
         if nameserver is not None:
             self._resolver.nameservers = [nameserver[0]]
             self._resolver.port = nameserver[1]
+        self._takes_bits = False  # the name server has answered a question with CD or DO
         self._resolver.timeout = timeout / 3  # a lost datagram leaves time for one more
 
     def run(self, *ways: Way) -> list[Answer]:
@@ -81,33 +82,36 @@ class Resolver:
         # The rest is for parsing, and for the pause of up to 0.2 s that dnspython makes before it gives up.
         seconds = 0.75 * self.timeout
         deadline = time.monotonic() + seconds
+        unknown = not (ways[0].is_plain or self._takes_bits)
         try:
-            half = deadline - (0 if ways[0].is_plain else seconds / 2)
-            return self._run(ways, half)
+            answers = self._run(ways, deadline, for_plain=seconds / 2 if unknown else 0)
         except ResolutionFailedError as refusal:
-            if ways[0].is_plain:
+            if ways[0].is_plain or (self._takes_bits and isinstance(refusal, ResolutionTimeoutError)):
                 raise
             plain = self._run([Way(way.named) for way in ways], deadline)
             return [replace(answer, refusal=refusal) for answer in plain]
+        self._takes_bits = self._takes_bits or not ways[0].is_plain
+        return answers
 
     def name(self, way: Way) -> str:
         """The name that is asked for in this way."""
         return f"_http._tcp.{self.service}" if way.named else self.service
 
-    def _run(self, ways: Iterable[Way], deadline: float) -> list[Answer]:
+    def _run(self, ways: Iterable[Way], deadline: float, *, for_plain: float = 0.0) -> list[Answer]:
+        """`for_plain` seconds before the deadline there must be an answer; its addresses may take longer."""
         answers = []
         for way in ways:
-            answers.append(self._look_up(way, deadline))
+            answers.append(self._look_up(way, deadline - for_plain, deadline))
             if answers[-1].records:
                 break
         return answers
 
-    def _look_up(self, way: Way, deadline: float) -> Answer:
+    def _look_up(self, way: Way, answered_by: float, deadline: float) -> Answer:
         self._resolver.flags = dns.flags.RD | (dns.flags.CD if way.checking_disabled else 0)
         # One datagram of a size that passes everywhere (DNS flag day 2020), more over TCP. What DO may bring
         # beside the records is not looked at.
         self._resolver.use_edns(0, dns.flags.DO if way.dnssec_ok else 0, 1232)
-        answer, ttl = self._ask(self.name(way), dns.rdatatype.SRV, deadline)
+        answer, ttl = self._ask(self.name(way), dns.rdatatype.SRV, answered_by)
         if answer is None:
             return Answer(way, self.service.rstrip("."), (), ttl)
         chain = answer.chaining_result  # the service's own name, where an alias (CNAME) was asked for
