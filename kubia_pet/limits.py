@@ -46,6 +46,7 @@ PEER_READ_BUFFER_BYTES = 8192  # taken in one go: 8 KiB of one-byte chunks need 
 MAX_PEER_OVERHEAD_BYTES = 1 << 16  # of all that is no value in one answer
 NOBODY_GRACE = 35.0  # for which DNS may know nobody: a cache of 30 s, and what DNS needs to learn of a pod
 NOBODY_INTERVAL = 10.0  # between two looks at whether it does
+TURN_TIME = 0.25  # for which an answer is used while the next way to ask is asked, so that nobody waits
 DOUBT_INTERVAL = 1.0  # between two look-ups for the sake of a peer that is not where it should be
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
@@ -74,6 +75,9 @@ CHEAPEST_FSYNC = 20e-6  # a disk with a protected cache needs more, a call that 
 VIEW_PATIENCE = 6.0  # in which the lists of all pods must become the same: DNS has its delays
 ASK_CONCURRENCY = 16  # pods asked at the same time
 MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
+DISRUPTION_TIMEOUT = 150.0  # for a pod to be back: an image may be pulled, a volume moved
+WATCH_TIMEOUT = 1800.0  # for a person to do what is said
+KUBECTL_TIMEOUT = 200.0  # for one command, waits included
 KUBECTL_START_TIMEOUT = 15.0  # a login may ask somebody else first
 MAX_REMEMBERED = 10_000  # acknowledged numbers of each pod that can still turn out to be lost
 RESTORE_TIMEOUT = 30.0  # for a pod to take its old value back
