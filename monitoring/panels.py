@@ -98,11 +98,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel(
             "Cut off",
-            "Connections that made room for others, and answers that their clients did not take.",
+            "Connections that made room for others, answers that nobody took, lines of the log.",
             "ops",
             (
                 _rate("kubia_pet_connections_evicted_total", EACH_POD, f"{POD} evicted"),
                 _rate("kubia_pet_answers_cut_total", EACH_POD, f"{POD} cut"),
+                _rate("kubia_pet_log_lines_dropped_total", EACH_POD, f"{POD} lines dropped"),
             ),
         ),
     ),
