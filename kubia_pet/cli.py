@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from kubia_pet import __version__
+from kubia_pet.check.command import check
 from kubia_pet.config import Host, Settings, settings_options
+from kubia_pet.probe.command import probe
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -80,6 +82,7 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     help="A host to answer for besides the set's own, as in 8080-me.shell.example or *.shell.example: the "
     "one that your browser shows, where that is not localhost. May be given several times.",
 )
+@click.option("--faults", is_flag=True, help="Let faults be set, at /faults of each pod and on its page.")
 def local(**given: Any) -> None:
     """Run a whole StatefulSet on this machine."""
     from kubia_pet import logs
@@ -100,13 +103,17 @@ def local(**given: Any) -> None:
 )
 def health(host: str | None, port: int | None) -> None:
     """Ask the pod on this machine, or in this container, whether it lives."""
-    from kubia_pet.client import ask, words_of_process_1
+    from kubia_pet.client.health import ask, words_of_process_1
 
     with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
         given = context.params
     alive, sentence = ask(host or given["host"] or "127.0.0.1", port or given["port"], timeout=2)
     click.echo(sentence)
     sys.exit(not alive)
+
+
+main.add_command(check)
+main.add_command(probe)
 
 
 def _run(coroutine: Any) -> None:

@@ -57,6 +57,11 @@ class Duration(click.ParamType[float]):
     def __init__(self, *, zero: bool = False) -> None:
         self._zero = zero
 
+    @staticmethod
+    def parsed(text: str) -> float | None:
+        """Seconds; None where it is no time."""
+        return _scaled(text, _TIMES)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds; fails on anything that is not a positive time (or zero, where that is allowed)."""
         number = _scaled(value, _TIMES)
@@ -183,6 +188,11 @@ class Settings:
         5.0, Duration(zero=True), "Serve on after SIGTERM, not ready, until endpoints are gone."
     )
     finish: float = _setting(10.0, Duration(), "Afterwards, for requests in flight to end.")
+    faults: bool = _setting(
+        default=False,
+        kind=click.BOOL,
+        text="Lets anybody who may change the value set faults, at /faults.",
+    )
     log_format: str = _setting("text", click.Choice(["text", "json"]), "How a line of the log looks.")
     log_level: str = _setting(
         "info",
@@ -204,7 +214,7 @@ class _Option(click.Option):
 def default_shown(setting: Field[Any]) -> str | bool:
     """The default as a person would write it; False where there is none."""
     kind, default = setting.metadata["type"], cast("Any", setting.default)
-    if default in {None, ()}:
+    if default in (None, (), False):
         return False
     return kind.shown(default) if isinstance(kind, Size | Duration) else str(default)
 
@@ -217,6 +227,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
             cls=_Option,
             type=each.metadata["type"],
             default=each.default,
+            is_flag=isinstance(each.default, bool),
             multiple=isinstance(each.default, tuple),
             envvar=f"{ENV_PREFIX}_{each.name.upper()}",
             show_envvar=True,

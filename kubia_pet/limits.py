@@ -49,11 +49,38 @@ NOBODY_INTERVAL = 10.0  # between two looks at whether it does
 DOUBT_INTERVAL = 1.0  # between two look-ups for the sake of a peer that is not where it should be
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
+# --- faults that are set on purpose ---------------------------------------------------------------
+DEFAULT_FAULT_TIME = 30.0
+MAX_FAULT_TIME = 600.0
+SLOW_DISK_TIME = 3.0  # longer than --volume-timeout
+SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
+MAX_UNANSWERED_TIME = 30.0  # of a peer's request: then its connection is cut
+FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
+
 # --- the log --------------------------------------------------------------------------------------
 MAX_LOG_LINES = 500  # that wait to be written: further ones are dropped
 MAX_LOG_LINE = 1 << 12  # characters of a line, or of its message and traceback in JSON
 MAX_CHANGES_LOGGED = 10  # lines a second that say who changed the value
 LOG_FLUSH_TIME = 1.0  # for which the end waits for the last lines to be written
+
+# --- check and probe: programs of their own, outside of what memory() is about ----------------------
+ASK_TIMEOUT = 5.0  # for one answer: a gathering takes 3 s
+ASK_CONNECT_TIMEOUT = 2.0
+CHECK_TIMEOUT = 45.0  # for one check
+DNS_TIMEOUT = 2.0  # for a name server to answer one question
+STEADY_ROUNDS = 12  # questions to each name server, to see whether its answers come and go
+STEADY_PAUSE = 0.15  # between two of them
+CHEAPEST_FSYNC = 20e-6  # a disk with a protected cache needs more, a call that does nothing less
+VIEW_PATIENCE = 6.0  # in which the lists of all pods must become the same: DNS has its delays
+ASK_CONCURRENCY = 16  # pods asked at the same time
+MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
+KUBECTL_START_TIMEOUT = 15.0  # a login may ask somebody else first
+MAX_REMEMBERED = 10_000  # acknowledged numbers of each pod that can still turn out to be lost
+RESTORE_TIMEOUT = 30.0  # for a pod to take its old value back
+PROBE_PAUSE = 0.05  # between two writes, or two reads, of one pod; more with more than PROBE_FULL_SPEED pods
+PROBE_LIST_PAUSE = 0.25  # between two questions to a pod for everybody's value
+PROBE_FULL_SPEED = 10
+MAX_KEPT_BYTES = 64 * MIB  # of values that are remembered until they are put back
 
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily
@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from kubia_pet import logs
+from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.store import FaultKind
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -20,8 +21,17 @@ class Metrics:
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults | None = None) -> None:
         self._registry = CollectorRegistry()
+        if faults is not None:
+            gauge = Gauge(
+                "kubia_pet_fault",
+                "1 for each fault that is set on purpose.",
+                ("fault",),
+                registry=self._registry,
+            )
+            for fault in Fault:
+                gauge.labels(fault).set_function(partial(faults.has, fault))
         # Those with labels are kept by them: diagnostic one takes longer than counting with it.
         labels = ("route", "method", "status")
         self._requests = cache(

@@ -129,6 +129,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "s",
             _quantiles("kubia_pet_commit_seconds", EACH_POD, POD),
         ),
+        Panel(
+            "Broken on purpose",
+            "1 for each fault that somebody set, for a lesson (--faults).",
+            "none",
+            (Query(f"kubia_pet_fault{{{CHOSEN}}} == 1", "{{pod}} {{instance}} {{fault}}"),),
+        ),
         Panel("Size of the value", "When last seen.", "bytes", (_value("kubia_pet_value_bytes"),)),
     ),
     "Peers and DNS": (

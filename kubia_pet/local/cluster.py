@@ -30,6 +30,7 @@ class LocalStatefulSet:
     nameserver_port: int
     data_dir: Path
     allowed_host: tuple[str, ...]
+    faults: bool
 
     async def run(self) -> None:
         """Starts the pods in order, serves until SIGINT or SIGTERM, and ends them in reverse order.
@@ -81,8 +82,9 @@ class LocalStatefulSet:
             f"--service={SERVICE}.",
             f"--nameserver={HOST}:{self.nameserver_port}",
             "--drain=0",  # no endpoints to wait for
-            f"--lock-wait={LOCK_WAIT:g}",
+            *(("--faults",) if self.faults else ()),
             *(f"--allowed-host={host}" for host in ("localhost", *self.allowed_host)),
+            f"--lock-wait={LOCK_WAIT:g}",
         )
         return LocalPod(name, self.port + 1 + ordinal, self.data_dir / f"data-{name}", options, endpoints)
 

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _STARTING, _RUNNING = 0.05, 1.0  # seconds between two readiness probes
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+_MOST_FAILURES = 3  # liveness probes in a row, a second apart, before it is killed
 _END_TIMEOUT = 15.0  # seconds from SIGTERM to SIGKILL
 _LONGEST_PAUSE = 8.0  # seconds before the next start of a pod that ends again and again
 
@@ -104,7 +105,9 @@ class LocalPod:
         )
 
     async def _watch(self) -> None:
-        """Probes readiness, as a kubelet does."""
+        """Probes readiness and liveness, as a kubelet does; liveness counts once it was there."""
+        failures = 0
+        alive = False
         async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
             while True:
                 try:
@@ -112,7 +115,22 @@ class LocalPod:
                         (self._join if response.ok else self._leave)()
                 except (aiohttp.ClientError, TimeoutError):
                     self._leave()
-                await asyncio.sleep(_RUNNING if self.ready.is_set() else _STARTING)
+                if await self._is_alive(session):
+                    failures, alive = 0, True
+                else:
+                    failures += alive
+                if failures >= _MOST_FAILURES and self.process is not None:
+                    log.warning("%s does not live any more, by its probe, and is killed", self.name)
+                    self.process.kill()
+                    return
+                await asyncio.sleep(_RUNNING if self.ready.is_set() or failures else _STARTING)
+
+    async def _is_alive(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(f"http://{HOST}:{self.port}/healthz") as response:
+                return response.ok
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     def _join(self) -> None:
         self.endpoints[self.name] = HOST, self.port

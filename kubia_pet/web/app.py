@@ -12,15 +12,18 @@ from kubia_pet.config import Settings
 from kubia_pet.discovery import Discovery, Resolver
 from kubia_pet.limits import MAX_STORED_BYTES
 from kubia_pet.metrics import Metrics
+from kubia_pet.model.fault import Faults
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store, StoreError, Volume
+from kubia_pet.store.faults import FaultyVolume
+from kubia_pet.store.storage import Storage
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.changes import ChangeLog
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.delivery import LargeResponses
-from kubia_pet.web.handlers import OpsHandlers, OverviewHandlers, ValueHandlers
+from kubia_pet.web.handlers import FaultHandlers, OpsHandlers, OverviewHandlers, ValueHandlers
 from kubia_pet.web.lifecycle import Lifecycle
-from kubia_pet.web.middleware import Admission, Hosts, Instrumentation, Pipeline
+from kubia_pet.web.middleware import Admission, FaultInjection, Hosts, Instrumentation, Pipeline
 from kubia_pet.web.problem import SERVER
 from kubia_pet.web.route import register
 from kubia_pet.web.token import Token
@@ -28,6 +31,7 @@ from kubia_pet.web.token import Token
 LIFECYCLE = web.AppKey("LIFECYCLE", Lifecycle)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
 METRICS = web.AppKey("METRICS", Metrics)
+FAULTS: web.AppKey[Faults | None] = web.AppKey("FAULTS")
 
 
 def build(settings: Settings, *, pod: str, service: str | None, port: int) -> web.Application:
@@ -35,9 +39,11 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
 
     Its store is open, and locked, from start-up to clean-up.
     """
-    metrics = Metrics()
+    volume: Storage = Volume(settings.data_dir, max(settings.max_value, MAX_STORED_BYTES))
+    faults = Faults() if settings.faults else None
+    metrics = Metrics(faults)
     store = Store(
-        Volume(settings.data_dir, max(settings.max_value, MAX_STORED_BYTES)),
+        volume if faults is None else FaultyVolume(volume, faults),
         timeout=settings.volume_timeout,
         lock_wait=settings.lock_wait,
         observer=metrics,
@@ -49,15 +55,17 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     handlers = (
         ValueHandlers(pod, store, bodies, changes),
         OverviewHandlers(pod, store, cluster),
-        OpsHandlers(pod, store, metrics, lifecycle),
+        OpsHandlers(pod, store, metrics, lifecycle, with_faults=settings.faults),
+        *((FaultHandlers(pod, faults),) if faults is not None else ()),
     )
     app = web.Application()
     app[LIFECYCLE], app[CONNECTIONS], app[METRICS] = lifecycle, connections, metrics
+    app[FAULTS] = faults
     app.on_response_prepare.append(_say_who_answers)
     routes = register(app.router, chain.from_iterable(each.routes() for each in handlers))
     token = Token(settings.token_file)
     hosts = Hosts(pod, service, settings.allowed_host)
-    admission = Admission(lifecycle, connections, hosts, token, max_requests=settings.max_connections)
+    admission = Admission(lifecycle, connections, hosts, token, faults, max_requests=settings.max_connections)
     pipeline = Pipeline(
         routes,
         lifecycle=lifecycle,
@@ -67,6 +75,10 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         large=LargeResponses(metrics),
     )
     app.middlewares.append(pipeline.handle)
+    if faults is not None:
+        injection = FaultInjection(faults)
+        app.middlewares.append(injection.handle)
+        app.on_response_prepare.append(injection.mark)
     app.on_cleanup.append(changes.end)
     app.cleanup_ctx.extend(_held(part) for part in (token, store, cluster) if part is not None)
     return app

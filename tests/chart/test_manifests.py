@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.chart.helm import ROOT, Rendered, by_name, rendered
 from tests.support.tools import tool
 
 COMPONENTS: dict[str, dict[str, Any]] = {
+    "faults": {"faults": True},
     "network-policy": {"networkPolicy": {"enabled": True}},
     "network-policy/cluster-dns": {"networkPolicy": {"enabled": True, "clusterDns": True}},
     "network-policy/namespace-clients": {"networkPolicy": {"enabled": True, "namespaceClients": True}},
@@ -78,6 +80,22 @@ def test_every_component_of_k8s_has_its_value() -> None:
     found = (ROOT / "k8s").glob("*/**/kustomization.yaml")
     directories = {str(each.parent.relative_to(ROOT / "k8s")) for each in found}
     assert directories - NOT_OF_A_SET == set(COMPONENTS)
+
+
+def test_helm_test_runs_what_the_job_of_k8s_runs_and_keeps_its_log() -> None:
+    job = yaml.safe_load((ROOT / "k8s" / "check" / "job.yaml").read_text())["spec"]
+    pod = rendered()["Pod kubia-check"]
+    (ours,), (theirs,) = (spec.pop("containers") for spec in (pod["spec"], job["template"]["spec"]))
+    assert pod["spec"] == job["template"]["spec"] | {"activeDeadlineSeconds": job["activeDeadlineSeconds"]}
+    assert ours.pop("args") == [*theirs.pop("args"), "--public=kubia-public"]
+    assert ours.pop("image").partition(":")[0] == theirs.pop("image")
+    assert ours == theirs
+    assert "app" not in pod["metadata"]["labels"], "a Service would lead to it"
+    assert "kubia-client" in pod["metadata"]["labels"], "the network policy would keep it out"
+    assert pod["metadata"]["annotations"] == {
+        "helm.sh/hook": "test",
+        "helm.sh/hook-delete-policy": "before-hook-creation",
+    }
 
 
 def test_two_releases_fit_one_namespace() -> None:

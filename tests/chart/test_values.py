@@ -95,6 +95,7 @@ CASES = {
     "dashboard.labels": Case(
         {"grafana": "yes"}, "ConfigMap kubia-dashboard", "/metadata/labels/grafana", "yes"
     ),
+    "faults": Case(ON, SET, f"{CONTAINER}/env/-1", {"name": "KUBIAPET_FAULTS", "value": "true"}),
     "token.secret": Case("mine", SET, f"{POD}/volumes/0/secret/secretName", "mine"),
     "networkPolicy.namespaceClients": Case(ON, POLICY, "/spec/ingress/0/from/2", {"podSelector": {}}),
     "networkPolicy.clusterDns": Case(

@@ -33,7 +33,7 @@ def paste(
         text=True,
         check=False,
         cwd=directory,
-        env=os.environ | {"LC_ALL": "C.UTF-8"} | (env or {}),
+        env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
         timeout=timeout,
     )
     return done.stdout

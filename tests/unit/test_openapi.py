@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubia_pet.config import Settings
+from kubia_pet.model.fault import Fault
 from kubia_pet.web.app import build
 from tests.support.pod import Pod
 
@@ -38,11 +39,20 @@ def test_the_running_server_is_as_its_document_says(pod: Pod, tmp_path: Path, ac
 
 
 async def test_the_document_has_every_route_of_the_server_and_no_other(tmp_path: Path) -> None:
-    app = build(Settings(data_dir=tmp_path), pod="kubia-0", service=None, port=8080)
+    app = build(Settings(data_dir=tmp_path, faults=True), pod="kubia-0", service=None, port=8080)
     served = {(route.method, resource.canonical) for resource in app.router.resources() for route in resource}
-    documented = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    documented = {
+        (method.upper(), path)
+        for path, methods in DOCUMENT["paths"].items()
+        for method in methods
+        if method != "parameters"
+    }
     # HEAD goes with every GET (RFC 9110 §9.1); the document names it where it is of use.
     assert documented <= served
     assert {each for each in served if each[0] != "HEAD"} == {
         each for each in documented if each[0] != "HEAD"
     }
+
+
+def test_the_document_names_each_fault() -> None:
+    assert DOCUMENT["components"]["schemas"]["Fault"]["enum"] == list(Fault)

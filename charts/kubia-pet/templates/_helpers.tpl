@@ -56,6 +56,10 @@ capabilities:
 {{- if .Values.token.secret }}
 {{ include "kubia-pet.tokenEnv" . }}
 {{- end }}
+{{- if .Values.faults }}
+- name: KUBIAPET_FAULTS
+  value: "true"
+{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}

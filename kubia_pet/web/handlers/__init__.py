@@ -1,7 +1,8 @@
 """Routes: what each answers."""
 
+from kubia_pet.web.handlers.faults import FaultHandlers
 from kubia_pet.web.handlers.ops import OpsHandlers
 from kubia_pet.web.handlers.overview import OverviewHandlers
 from kubia_pet.web.handlers.value import ValueHandlers
 
-__all__ = ["OpsHandlers", "OverviewHandlers", "ValueHandlers"]
+__all__ = ["FaultHandlers", "OpsHandlers", "OverviewHandlers", "ValueHandlers"]

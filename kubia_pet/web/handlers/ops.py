@@ -1,5 +1,6 @@
 """What those who run the pod ask it: probes, metrics, its API's description."""
 
+import json
 from importlib import resources
 
 from aiohttp import web
@@ -15,14 +16,14 @@ from kubia_pet.web.route import Route
 class OpsHandlers:
     """Liveness, readiness, metrics, OpenAPI."""
 
-    def __init__(self, pod: str, store: Store, metrics: Metrics, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self, pod: str, store: Store, metrics: Metrics, lifecycle: Lifecycle, *, with_faults: bool
+    ) -> None:
         self._pod = pod
         self._store = store
         self._metrics = metrics
         self._lifecycle = lifecycle
-        self._openapi = (
-            resources.files("kubia_pet").joinpath("openapi.json").read_text().replace("0.0.0", __version__)
-        )
+        self._openapi = _document(with_faults=with_faults)
 
     def routes(self) -> list[Route]:
         """Where they are."""
@@ -60,3 +61,14 @@ class OpsHandlers:
     async def openapi(self, _: web.Request) -> web.Response:
         """This API, described."""
         return web.Response(text=self._openapi, content_type=JSON)
+
+
+def _document(*, with_faults: bool) -> str:
+    """The OpenAPI document, of the routes that are served."""
+    document = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text())
+    document["info"]["version"] = __version__
+    if not with_faults:
+        document["paths"] = {
+            path: of for path, of in document["paths"].items() if not path.startswith("/faults")
+        }
+    return json.dumps(document, indent=2) + "\n"

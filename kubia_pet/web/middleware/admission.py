@@ -6,6 +6,7 @@ from functools import partial
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
+from kubia_pet.model.fault import Faults
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.middleware.hosts import Hosts
@@ -26,6 +27,7 @@ class Admission:
         connections: Connections,
         hosts: Hosts,
         token: Token,
+        faults: Faults | None = None,
         *,
         max_requests: int,
     ) -> None:
@@ -33,6 +35,7 @@ class Admission:
         self._connections = connections
         self._hosts = hosts
         self._token = token
+        self._faults = faults
         self._max_requests = max_requests
 
     def admit(self, request: web.Request, route: Route) -> Callable[[], bool]:
@@ -57,6 +60,7 @@ class Admission:
             self._lifecycle.state is State.READY
             and self._refusal(route) is None
             and not (route.changes and generation != self._token.generation)
+            and (self._faults is None or not self._faults.active())
         )
 
     def _refusal(self, route: Route) -> ProblemError | None:
