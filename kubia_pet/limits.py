@@ -21,6 +21,14 @@ SENDING_PATIENCE = 1.0  # for which a client may take its answer, while others w
 MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
 MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
 
+# --- the ledger -----------------------------------------------------------------------------------
+MAX_STARTS = 64  # that a volume's history has
+MAX_PARENTS = 64  # ids that it had before it was adopted
+MAX_LEDGER_BYTES = 1 << 20  # of a file of the ledger: a history, or MAX_PEERS peers
+WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
+WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other
+WITNESS_PAUSE = 1.0  # between two writes of what was seen of peers
+
 # --- peers ----------------------------------------------------------------------------------------
 MAX_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
 ADDRESS_CONCURRENCY = 16  # address look-ups, where an answer has no additional section

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
@@ -12,7 +13,9 @@ from kubia_pet.model.value import Value
 from kubia_pet.store.errors import StoreError, VolumeUnusableError
 from kubia_pet.store.health import Health
 from kubia_pet.store.storage import Storage
+from kubia_pet.store.value_file import Content
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -106,14 +109,19 @@ class Store:
     def _see(self) -> Value | None:
         return self._as_value(self._volume.read())
 
-    def _as_value(self, data: bytes | None) -> Value | None:
-        """Bytes that were seen before keep their derived forms; those of new ones are made here."""
-        if data is None:
+    def _as_value(self, content: Content | None) -> Value | None:
+        """What was seen before keeps its derived forms; those of something new are made here.
+
+        A number that is another value's is none.
+        """
+        if content is None:
             return None
         last = self._last_seen  # another thread may be here too
-        if last is not None and last.data == data:
+        if last is not None and last.data == content.data and last.commit == content.commit:
             return last
-        value = Value(data)
+        value = Value(*content)
+        if value.commit is not None and value.commit.digest != value.etag:
+            value = Value(content.data)
         _ = value.etag, value.text
         return value
 
@@ -153,6 +161,10 @@ class Store:
             # A turn of the loop later than those who wait are told: a line takes a tenth of a commit's time.
             loop = asyncio.get_running_loop()
             loop.call_soon(loop.call_soon, log.info, "%s%s", done, shared)
+
+    def between_commits(self, job: Callable[[], T]) -> asyncio.Future[T]:
+        """Runs it in the thread of all changes, while there is none."""
+        return self._writer.submit(job)
 
     async def _leave(self) -> None:
         # Behind a commit that still hangs: whoever has the lock next must not find it writing.

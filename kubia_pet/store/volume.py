@@ -4,12 +4,16 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from kubia_pet.model.continuity import Found
+from kubia_pet.model.value import Value
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
-from kubia_pet.store.directory import how_to_permit, open_locked
-from kubia_pet.store.errors import VolumeUnavailableError, VolumeUnusableError, reason, translated
-from kubia_pet.store.value_file import FILE, ValueFile, open_value
+from kubia_pet.store.directory import Locked, how_to_permit, open_locked
+from kubia_pet.store.errors import StoreError, VolumeUnavailableError, VolumeUnusableError, reason, translated
+from kubia_pet.store.ledger import Ledger
+from kubia_pet.store.value_file import FILE, Content, ValueFile, open_value
 
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -21,11 +25,13 @@ class Volume:
     place. `read` never shows what a crash could still take back.
     """
 
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(self, path: Path, limit: int, ledger: Ledger | None = None) -> None:
         self.path = path
+        self.ledger = ledger or Ledger()
         self._file = AtomicFile(FILE)
         self._value = ValueFile(path, limit)
-        self._directory = -1
+        self._locked: Locked | None = None
+        self._directory = -1  # the locked one
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
         self._mounted = False
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
@@ -38,13 +44,14 @@ class Volume:
             self._mounted = self.path.is_mount()
             self._hold(open_locked(self.path, wait=wait))
             self._recover()
+            self.ledger.begin(self._directory, self.found())
             self._try_writing(0)
         except OSError as error:
             if error.errno in _DENIED:
                 raise VolumeUnusableError(how_to_permit(self.path, error)) from error
             raise translated(error, f"The volume {self.path} has a fault") from error
 
-    def read(self) -> bytes | None:
+    def read(self) -> Content | None:
         """See Storage."""
         with self._publishing:
             self._require_own_directory()
@@ -52,30 +59,48 @@ class Volume:
                 raise VolumeUnavailableError(
                     f"The volume {self.path} did not confirm the last change; it is being repeated."
                 )
-            return self._value.read(self._directory)
+            return self._numbered(self._value.read(self._directory))
 
-    def read_at_once(self) -> bytes | None:
+    def read_at_once(self) -> Content | None:
         """See Storage."""
         if not self._publishing.acquire(blocking=False):
             return None
         try:
-            return None if self._unconfirmed else self._value.read_at_once()
+            return None if self._unconfirmed else self._numbered(self._value.read_at_once())
         finally:
             self._publishing.release()
 
-    def replace(self, data: bytes, mark: Callable[[int], None] | None = None) -> None:
-        """See Storage; `mark` is called with the new file before its fsync, as AtomicFile does."""
+    def replace(self, data: bytes) -> None:
+        """See Storage."""
         self._require_own_directory()
+        commit = self.ledger.number(Value(data).etag)
         try:
-            self._file.stage(self._directory, data, mark)
+            self._file.stage(self._directory, data, partial(self.ledger.mark, commit))
         except OSError as error:
             raise translated(error, f"The value was not stored on {self.path}, the old one stands") from error
         self._publish(self._file.publish)
+        self.ledger.committed(commit)
 
     def remove(self) -> None:
         """See Storage."""
         self._require_own_directory()
+        commit = self.ledger.number(None)
+        self.ledger.put(commit)
         self._publish(self._file.remove)
+        self.ledger.committed(commit)
+
+    def found(self) -> Found:
+        """What stands in the value's place, for the ledger to judge."""
+        try:
+            with self._publishing:
+                content = self._numbered(self._value.read(self._directory))
+        except StoreError:
+            return Found(None, readable=False)
+        if content is None:
+            return Found(None)
+        digest = Value(content.data).etag
+        own = content.commit is not None and content.commit.digest == digest
+        return Found(digest, content.commit if own else None)
 
     def mend(self, size: int) -> None:
         """See Storage; takes a directory that was made or mounted anew at the same path for its own."""
@@ -83,9 +108,9 @@ class Volume:
             if not self._is_own_directory():
                 self._reopen()
             with self._publishing:
-                data = self._value.read(self._directory)
-            if self._unconfirmed and data is not None:
-                self.replace(data)
+                content = self._value.read(self._directory)
+            if self._unconfirmed and content is not None:
+                self.replace(content.data)
             self._try_writing(size)
             self._unconfirmed = False
         except OSError as error:
@@ -103,9 +128,14 @@ class Volume:
 
     def close(self) -> None:
         """See Storage."""
+        self.ledger.end()
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._publishing:
-            if self._directory >= 0:
-                os.close(self._directory)
+            if self._locked is not None:
+                self._locked.close()
+                self._locked = None
                 self._directory = -1
                 self._own = None
             self._value.forget()
@@ -113,15 +143,22 @@ class Volume:
     def _reopen(self) -> None:
         if self._mounted and not self.path.is_mount():  # what lies under a mount point is not the volume
             raise VolumeUnavailableError(f"Nothing is mounted on {self.path}.")
-        directory = open_locked(self.path, wait=0)
+        locked = open_locked(self.path, wait=0)
         with self._publishing:
-            self.close()
-            self._hold(directory)
+            self._let_go()
+            self._hold(locked)
             self._recover()
+        self.ledger.begin(self._directory, self.found())
 
-    def _hold(self, directory: int) -> None:
-        self._directory = directory
-        self._own = os.fstat(directory)
+    def _hold(self, locked: Locked) -> None:
+        self._locked = locked
+        self._directory = locked.directory
+        self._own = os.fstat(locked.directory)
+
+    def _numbered(self, content: Content | None) -> Content | None:
+        if content is None or content.commit is not None:
+            return content
+        return Content(content.data, self.ledger.number_of(lambda: Value(content.data).etag))
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
