@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 IMAGE ?= kubia-pet:dev
 
-.PHONY: help run test check torture lock image container e2e bench clean
+# Most tests wait for others, not for the processor: several at a time, each file in one process.
+TOGETHER := -n 4 --dist loadfile
+
+.PHONY: help run test coverage check browser chart package torture labs lock image container e2e bench clean
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -11,10 +14,12 @@ help: ## Show these lines
 run: .venv/run ## Run three pods, their name server and the public port on this machine
 	@$(BIN)/kubia-pet local
 
-test: .venv/test ## Run all tests that need neither container engine nor cluster
-	$(BIN)/python -m pytest --cov --cov-report=term tests --ignore=tests/container --ignore=tests/e2e \
-	  --ignore=tests/durability --ignore=tests/hostile
-	$(BIN)/python -m pytest tests/durability tests/hostile
+test: .venv/test ## Run all tests that need neither container engine, cluster, browser nor helm
+	$(BIN)/python -m pytest $(TOGETHER) -m 'not alone' tests/unit tests/api tests/durability tests/hostile tests/compatibility
+	$(BIN)/python -m pytest -m alone tests/unit tests/api tests/durability tests/hostile tests/compatibility
+
+coverage: .venv/test ## Run the unit and API tests and say which lines they do not reach
+	$(BIN)/python -m pytest --cov --cov-report=term tests/unit tests/api
 
 check: .venv/check ## Check style and types
 	$(BIN)/ruff check
@@ -22,8 +27,20 @@ check: .venv/check ## Check style and types
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+browser: .venv/test ## Test the page in a real browser; needs Chromium
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
+
+chart: .venv/test ## Test the chart, the release scripts and the monitoring; needs helm, promtool and Prometheus
+	$(BIN)/python -m pytest $(TOGETHER) tests/chart tests/release tests/monitoring
+
+package: .venv/test ## Build the package and test it on each Python that is installed
+	$(BIN)/python -m pytest tests/package
+
 torture: .venv/test ## Run the long forms of the crash, fault and load tests
 	KUBIA_PET_TORTURE=1 $(BIN)/python -m pytest -s tests/durability tests/hostile
+
+labs: .venv/test ## Type the labs as a learner would, those of the cluster too; needs what make e2e needs
+	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -s tests/labs tests/e2e/test_labs.py
 
 lock: ## Lock the image's dependencies anew; needs uv
 	uv pip compile --universal --python-version 3.13 --generate-hashes --extra fast pyproject.toml -o requirements.lock
@@ -39,7 +56,8 @@ e2e: .venv/test ## Test on the cluster that KUBECONFIG names; needs the image on
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs a cluster. With kind:"; \
 	  echo "  make image && export KUBECONFIG=\$$PWD/kubeconfig && tests/e2e/kind/up"; \
 	  echo "More in tests/e2e/README.md."; exit 1; }
-	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -s tests/e2e
+	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -n 3 --dist loadfile -m 'not alone' tests/e2e --ignore=tests/e2e/test_labs.py
+	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -m alone tests/e2e --ignore=tests/e2e/test_labs.py
 
 bench: .venv/bench ## Measure, against baselines from the same run
 	$(BIN)/python -m bench

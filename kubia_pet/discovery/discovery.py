@@ -11,7 +11,7 @@ from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.discovery.records import peers_in
 from kubia_pet.discovery.resolver import ResolutionFailedError, Resolver, no_answer_within
 from kubia_pet.limits import STALE_ANSWER_TIME
-from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 from kubia_pet.model.peer import Peer
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Discovery:
         self._lookups = Coalescer(self._look_up)
         self._last: Discovered | None = None
         self._renewed_at = self._good_until = 0.0
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     async def discover(self) -> Discovered:
         """The peers, in the order of their ordinals. Never raises: a failure is part of the answer."""
@@ -107,7 +107,7 @@ class Discovery:
             sentence = "DNS gave an answer that this pod failed to read; its log says why."
             discovered, ttl = self._without_answer(sentence, began), self._max_age
         self._observer.looked_up(time.monotonic() - began, ok=discovered.failure is None)
-        self._say(discovered)
+        self._log_changes(discovered)
         self._last = discovered
         now, used_for = time.monotonic(), min(ttl, self._max_age)
         self._renewed_at, self._good_until = now + RENEWED_AT * used_for, now + used_for
@@ -119,7 +119,7 @@ class Discovery:
         return Discovered(service, tuple(peers), tuple(diagnostics), now), ttl
 
     def _without_answer(self, sentence: str, now: float) -> Discovered:
-        failure = Diagnostic("dns-failed", sentence)
+        failure = Diagnostic(ErrorCode.DNS_FAILED, sentence)
         last = self._last
         if last is not None and last.taken_at is not None and now - last.taken_at <= STALE_ANSWER_TIME:
             return replace(last, failure=failure)
@@ -127,13 +127,13 @@ class Discovery:
         alone, _ = peers_in((), service=service, pod=self._pod, port=self._port)
         return Discovered(service, tuple(alone), (), last.taken_at if last else None, failure)
 
-    def _say(self, discovered: Discovered) -> None:
+    def _log_changes(self, discovered: Discovered) -> None:
         """Logs what is new, once, until it has passed."""
         now = {
             diagnostic.message for diagnostic in (*discovered.diagnostics, discovered.failure) if diagnostic
         }
-        for message in now - self._said:
+        for message in now - self._logged:
             log.warning("%s", message)
-        if self._said - now:
-            log.info("Discovery of %s: passed: %s", discovered.service, " ".join(sorted(self._said - now)))
-        self._said = now
+        if self._logged - now:
+            log.info("Discovery of %s: passed: %s", discovered.service, " ".join(sorted(self._logged - now)))
+        self._logged = now

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from kubia_pet.limits import MAX_PEERS
-from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 from kubia_pet.model.peer import Peer
 
 
@@ -34,7 +34,7 @@ def peers_in(
     if by_target.pop(service.lower(), None):
         diagnostics.append(
             Diagnostic(
-                "not-headless",
+                ErrorCode.NOT_HEADLESS,
                 f"{service} is not a headless service: its SRV record names the service itself. "
                 "Delete it and create it again with clusterIP: None.",
             )
@@ -42,7 +42,7 @@ def peers_in(
     if any(map(_is_dashed_address, by_target.values())):
         diagnostics.append(
             Diagnostic(
-                "no-host-names",
+                ErrorCode.NO_HOST_NAMES,
                 f"The pods behind {service} have no host names of their own: the StatefulSet's serviceName "
                 f"must be the name of this headless service, {service.partition('.')[0]}.",
             )
@@ -57,7 +57,7 @@ def peers_in(
     if len(others) >= MAX_PEERS:
         number = len(others) + 1
         diagnostics.append(
-            Diagnostic("too-many", f"{service} has {number} pods, only {MAX_PEERS} are asked.")
+            Diagnostic(ErrorCode.TOO_MANY, f"{service} has {number} pods, only {MAX_PEERS} are asked.")
         )
     own_self = Peer(own_name, is_self=True, endpoints=())
     return sorted([own_self, *others[: MAX_PEERS - 1]], key=_rank), diagnostics

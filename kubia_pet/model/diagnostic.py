@@ -1,11 +1,36 @@
 """What went wrong, in a stable code and a sentence."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """All codes: what programs may rely on. The README's table says what each means."""
+
+    # A peer gave no value.
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    CLOSED = "closed"
+    STATUS = "status"
+    TOO_MUCH = "too-much"
+    GARBLED = "garbled"
+    NOT_A_PET = "not-a-pet"
+    NO_ADDRESS = "no-address"
+    FAILED = "failed"
+    # Discovery.
+    DNS_FAILED = "dns-failed"
+    NOT_HEADLESS = "not-headless"
+    NO_HOST_NAMES = "no-host-names"
+    TOO_MANY = "too-many"
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """Something about the discovery that its reader should know: a stable code and a sentence."""
+    """Why a peer gave no value, or what its reader should know about the discovery.
 
-    code: str
+    `message` is a sentence, safe to show: one line, in words of ours.
+    """
+
+    code: ErrorCode
     message: str

@@ -1,19 +1,21 @@
-"""A pod of the StatefulSet, as discovery names it."""
+"""A pod of the StatefulSet, as discovery names it, and where it can be reached."""
 
 import re
 from dataclasses import dataclass, field
+
+Endpoint = tuple[str, int]  # an IP address and a port
 
 
 @dataclass(frozen=True)
 class Peer:
     """A pod of the StatefulSet, this one included.
 
-    `endpoints` are (address, port) in the order to try them: the next one where connecting fails.
+    `endpoints` are in the order to try them: the next one where connecting fails.
     """
 
     name: str
     is_self: bool
-    endpoints: tuple[tuple[str, int], ...]
+    endpoints: tuple[Endpoint, ...]
     ordinal: int | None = field(init=False)
 
     def __post_init__(self) -> None:

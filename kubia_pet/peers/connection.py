@@ -1,4 +1,4 @@
-"""One question to one peer, and its answer, over a connection that can be asked again."""
+"""One request to one peer, and its response, over a connection that can be used again."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -8,16 +8,13 @@ from typing import cast
 import httptools
 
 from kubia_pet.limits import MAX_PEER_OVERHEAD_BYTES, PEER_READ_BUFFER_BYTES
-from kubia_pet.model.diagnostic import Diagnostic
-
-# Bytes of an answer taken in one go, as 8 KiB of one-byte chunks need a millisecond; and of all that is
-# no value in one answer.
+from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 
 
 class FetchError(Exception):
     """Why a peer gave no answer: `diagnostic` has a stable code and a sentence about the peer."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.diagnostic = Diagnostic(code, message)
 
@@ -28,12 +25,12 @@ class ConnectError(FetchError):
 
 def no_answer_within(seconds: float) -> FetchError:
     """The error of who took longer."""
-    return FetchError("timeout", f"no answer within {seconds:g} s")
+    return FetchError(ErrorCode.TIMEOUT, f"no answer within {seconds:g} s")
 
 
 @dataclass
 class Response:
-    """A whole answer."""
+    """A whole response."""
 
     status: int
     body: bytes
@@ -43,9 +40,9 @@ Judge = Callable[[int, Mapping[bytes, bytes]], None]
 
 
 class PeerConnection(asyncio.BufferedProtocol):
-    """A connection to a peer, which is asked one question at a time.
+    """A connection to a peer, with one request at a time.
 
-    `limit` is the most bytes of a body. `judge(status, header)` sees the head of an answer and raises
+    `limit` is the most bytes of a body. `judge(status, header)` sees the head of a response and raises
     FetchError where its body is not worth having.
     """
 
@@ -56,62 +53,62 @@ class PeerConnection(asyncio.BufferedProtocol):
         self._in_body = False
         self._parser = httptools.HttpResponseParser(self)
         self._buffer = memoryview(bytearray(PEER_READ_BUFFER_BYTES))
-        self._answer: asyncio.Future[Response] | None = None
-        self._again: Callable[[], None] | None = None
+        self._response: asyncio.Future[Response] | None = None
+        self._retry: Callable[[], None] | None = None
         self._transport: asyncio.Transport
 
-    def ask(
-        self, question: bytes, answer: asyncio.Future[Response], again: Callable[[], None] | None
+    def send(
+        self, request: bytes, response: asyncio.Future[Response], retry: Callable[[], None] | None
     ) -> None:
-        """Sends the question; `answer` gets what comes, a whole answer or a FetchError.
+        """Sends the request; `response` gets what comes, a whole response or a FetchError.
 
-        If the connection is closed before a byte of it came, `again()` is called instead, where there is one.
+        If the connection is closed before a byte of it came, `retry()` is called instead, where there is one.
         """
-        self._answer, self._again = answer, again
+        self._response, self._retry = response, retry
         self.reusable = False
         self._header: dict[bytes, bytes] = {}
         self._in_body = self._complete = False
         self._body = bytearray()
         self._taken = 0
-        self._transport.write(question)
+        self._transport.write(request)
 
-    def end(self) -> None:
-        """Closes it; there will be no answer any more."""
+    def close(self) -> None:
+        """Closes it; there will be no response any more."""
         self.reusable = False
         self._transport.abort()
 
     # --- what the transport tells ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It can be asked."""
+        """It can be used."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)  # each question leaves before the next one is made
+        self._transport.set_write_buffer_limits(high=0)  # each request leaves before the next one is made
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's signature
         """Where the next bytes go."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Bytes of an answer came, or words that nobody asked for."""
-        if self._answer is None or self._answer.done():
-            self.end()  # words that nobody asked for: they must not pass for the next answer
+        """Bytes of a response came, or some that nobody asked for."""
+        if self._response is None or self._response.done():
+            self.close()  # nobody asked for them: they must not pass for the next response
             return
-        self._again = None
+        self._retry = None
         self._taken += nbytes
         try:
             self._parser.feed_data(self._buffer[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(FetchError("garbled", "answered something that is not HTTP"))
+            self._fail(FetchError(ErrorCode.GARBLED, "answered something that is not HTTP"))
         if self._complete:
             self._succeed()
         elif self._taken - len(self._body) > MAX_PEER_OVERHEAD_BYTES + len(self._body):
-            self._fail(FetchError("garbled", "answered with more framing than value"))
+            self._fail(FetchError(ErrorCode.GARBLED, "answered with more framing than value"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It was closed, by the peer, the network or `end`."""
-        again, self._again = self._again, None
-        if again is not None and self._answer is not None and not self._answer.done():
-            again()
+        """It was closed, by the peer, the network or `close`."""
+        retry, self._retry = self._retry, None
+        if retry is not None and self._response is not None and not self._response.done():
+            retry()
         elif (
             exc is None
             and self._in_body
@@ -119,15 +116,15 @@ class PeerConnection(asyncio.BufferedProtocol):
         ):
             self._succeed()  # such a body ends with its connection (RFC 9112 §6.3)
         elif self._in_body:
-            self._fail(FetchError("garbled", "broke off its answer"))
+            self._fail(FetchError(ErrorCode.GARBLED, "broke off its answer"))
         else:
-            self._fail(FetchError("closed", "closed the connection without an answer"))
+            self._fail(FetchError(ErrorCode.CLOSED, "closed the connection without an answer"))
         self.reusable = False
 
     # --- what the parser tells ---
 
     def on_message_begin(self) -> None:
-        """An answer begins; a second one is not for us."""
+        """A response begins; a second one is not for us."""
         if self._complete:  # more than was asked for
             self.reusable = False
 
@@ -157,7 +154,7 @@ class PeerConnection(asyncio.BufferedProtocol):
         self._bound(len(self._body))
 
     def on_message_complete(self) -> None:
-        """An answer is whole."""
+        """A response is whole."""
         if self._in_body and not self._complete:
             self._complete = True
             self.reusable = self._parser.should_keep_alive()
@@ -166,17 +163,17 @@ class PeerConnection(asyncio.BufferedProtocol):
 
     def _bound(self, size: int) -> None:
         if size > self._limit:
-            self._fail(FetchError("too-much", f"sent more than {self._limit} bytes"))
+            self._fail(FetchError(ErrorCode.TOO_MUCH, f"sent more than {self._limit} bytes"))
 
     def _succeed(self) -> None:
-        answer, self._answer = self._answer, None
-        if answer is not None and not answer.done():
-            answer.set_result(Response(self._parser.get_status_code(), bytes(self._body)))
+        response, self._response = self._response, None
+        if response is not None and not response.done():
+            response.set_result(Response(self._parser.get_status_code(), bytes(self._body)))
         self._body = bytearray()  # it may be kept for long
 
     def _fail(self, error: Exception) -> None:
         self.reusable = False
-        answer, self._answer = self._answer, None
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
+        response, self._response = self._response, None
+        if response is not None and not response.done():
+            response.set_exception(error)
         self._transport.abort()

@@ -1,41 +1,38 @@
-"""One round of questions to many peers."""
+"""One fan-out: the same request to many peers."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 
 from kubia_pet.limits import PEER_CONCURRENCY
 from kubia_pet.model.peer import Peer
 from kubia_pet.peers.connection import Response
-from kubia_pet.peers.pool import Endpoint
 from kubia_pet.peers.result import PeerResult
-
-Asked = asyncio.Future[Response]
 
 
 class FanOut:
-    """Asks peers in turn, PEER_CONCURRENCY at the same time; those that are asked first are asked at once.
+    """Asks peers in turn, PEER_CONCURRENCY at the same time; the first of them before it returns.
 
-    `hear(peer, asked)` makes an answer of what was fetched or of its error, as it comes; `answers` has those
+    `on_done(peer, response)` makes a result of a response or of its error, as it comes; `results` has those
     that came, by their peers' names.
     """
 
     def __init__(
         self,
         peers: Iterable[Peer],
-        fetch: Callable[[Sequence[Endpoint]], Asked],
-        hear: Callable[[Peer, Asked], PeerResult],
+        fetch: Callable[[Peer], asyncio.Future[Response]],
+        on_done: Callable[[Peer, asyncio.Future[Response]], PeerResult],
     ) -> None:
-        self.answers: dict[str, PeerResult] = {}
+        self.results: dict[str, PeerResult] = {}
         self._waiting = iter(peers)
         self._fetch = fetch
-        self._hear = hear
-        self._asking: set[Asked] = set()
+        self._on_done = on_done
+        self._in_flight: set[asyncio.Future[Response]] = set()
         self._ended = asyncio.get_running_loop().create_future()
         for peer in islice(self._waiting, PEER_CONCURRENCY):
             self._ask(peer)
-        if not self._asking:
+        if not self._in_flight:
             self._ended.set_result(None)
 
     async def ended(self, deadline: float) -> None:
@@ -43,23 +40,23 @@ class FanOut:
         seconds = deadline - asyncio.get_running_loop().time()
         await asyncio.wait((self._ended,), timeout=max(0, seconds))
 
-    def give_up(self) -> None:
-        """Asks no more, and hears no more answers."""
+    def cancel(self) -> None:
+        """Asks no more, and takes no more responses."""
         self._waiting = iter(())
-        for asked in self._asking:
-            asked.cancel()
+        for response in self._in_flight:
+            response.cancel()
 
     def _ask(self, peer: Peer) -> None:
-        asked = self._fetch(peer.endpoints)
-        self._asking.add(asked)
-        asked.add_done_callback(partial(self._answered, peer))
+        response = self._fetch(peer)
+        self._in_flight.add(response)
+        response.add_done_callback(partial(self._done, peer))
 
-    def _answered(self, peer: Peer, asked: Asked) -> None:
-        self._asking.remove(asked)
-        if not asked.cancelled():
-            self.answers[peer.name] = self._hear(peer, asked)
+    def _done(self, peer: Peer, response: asyncio.Future[Response]) -> None:
+        self._in_flight.remove(response)
+        if not response.cancelled():
+            self.results[peer.name] = self._on_done(peer, response)
         waiting = next(self._waiting, None)
         if waiting is not None:
             self._ask(waiting)
-        elif not self._asking:
+        elif not self._in_flight:
             self._ended.set_result(None)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol, Self
 
 from kubia_pet.discovery import Discovered, Discovery
-from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import Value
 from kubia_pet.peers.connection import FetchError, Response, no_answer_within
@@ -17,7 +17,7 @@ from kubia_pet.peers.pool import ConnectionPool
 from kubia_pet.peers.result import Budget, PeerResult, judge, value_in
 
 log = logging.getLogger(__name__)
-SAID = 10  # peers that begin to fail in one gathering and are logged one by one
+LOGGED = 10  # peers that begin to fail in one gathering and are logged one by one
 
 
 class ClusterObserver(Protocol):
@@ -59,7 +59,7 @@ class Cluster:
         self._gather_timeout = gather_timeout
         self._gather_limit = gather_limit
         self._observer = observer
-        self._fetcher = ConnectionPool(
+        self._pool = ConnectionPool(
             timeout=peer_timeout, connect_timeout=connect_timeout, limit=peer_limit, judge=judge
         )
         self._failing: dict[str, Diagnostic] = {}
@@ -68,7 +68,7 @@ class Cluster:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._fetcher.close()
+        self._pool.close()
         self.discovery.close()
 
     async def gather(self, own: Awaitable[Value | None]) -> Gathered:
@@ -79,44 +79,50 @@ class Cluster:
         deadline = asyncio.get_running_loop().time() + self._gather_timeout
         discovered = await self.discovery.discover()
         others = [peer for peer in discovered.peers if not peer.is_self]
-        asking = FanOut(others, self._fetcher.fetch, partial(self._hear, Budget(self._gather_limit)))
+        asking = FanOut(
+            others,
+            lambda peer: self._pool.fetch(peer.endpoints),
+            partial(self._result, Budget(self._gather_limit)),
+        )
         try:
             value = await own
             await asking.ended(deadline)
         finally:
-            asking.give_up()
+            asking.cancel()
         late = no_answer_within(self._gather_timeout).diagnostic
         answers = tuple(
             PeerResult(peer, value)
             if peer.is_self
-            else asking.answers.get(peer.name) or PeerResult(peer, error=late)
+            else asking.results.get(peer.name) or PeerResult(peer, error=late)
             for peer in discovered.peers
         )
-        self._say(answers)
+        self._log_changes(answers)
         return Gathered(discovered, answers)
 
-    def _hear(self, budget: Budget, peer: Peer, fetched: asyncio.Future[Response]) -> PeerResult:
+    def _result(self, budget: Budget, peer: Peer, response: asyncio.Future[Response]) -> PeerResult:
         try:
-            return PeerResult(peer, value_in(fetched.result(), budget))
+            return PeerResult(peer, value_in(response.result(), budget))
         except FetchError as error:
             return PeerResult(peer, error=error.diagnostic)
         except Exception:
             log.exception("Failed to ask peer %s", peer.name)
-            return PeerResult(peer, error=Diagnostic("failed", "could not be asked; this pod's log says why"))
+            return PeerResult(
+                peer, error=Diagnostic(ErrorCode.FAILED, "could not be asked; this pod's log says why")
+            )
 
-    def _say(self, answers: Sequence[PeerResult]) -> None:
+    def _log_changes(self, answers: Sequence[PeerResult]) -> None:
         """Counts the answers; logs who begins to fail, or fails otherwise than before, and who is back."""
         for answer in answers:
             if not answer.peer.is_self:
                 self._observer.asked(answer.error.code if answer.error else "ok")
         failing = {answer.peer.name: answer.error for answer in answers if answer.error}
         new = [name for name, error in failing.items() if self._failing.get(name) != error]
-        for name in new[:SAID]:
+        for name in new[:LOGGED]:
             log.warning("Peer %s: %s", name, failing[name].message)
-        if len(new) > SAID:
-            log.warning("And %d more peers fail", len(new) - SAID)
+        if len(new) > LOGGED:
+            log.warning("And %d more peers fail", len(new) - LOGGED)
         back = sorted(self._failing.keys() - failing.keys())
         if back:
-            more = f" and {len(back) - SAID} more" if len(back) > SAID else ""
-            log.info("Answer again, or are gone: %s%s", ", ".join(back[:SAID]), more)
+            more = f" and {len(back) - LOGGED} more" if len(back) > LOGGED else ""
+            log.info("Answer again, or are gone: %s%s", ", ".join(back[:LOGGED]), more)
         self._failing = failing

@@ -1,4 +1,4 @@
-"""Questions to peers, `GET /data`: each in time, over connections that are kept."""
+"""Requests to peers, `GET /data`: each in time, over connections that are kept alive."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,6 +7,8 @@ from functools import partial
 from kubia_pet import __version__
 from kubia_pet.aio.expiry import ExpiryQueue
 from kubia_pet.limits import KEEPALIVE_EXPIRY, MAX_KEEPALIVE
+from kubia_pet.model.diagnostic import ErrorCode
+from kubia_pet.model.peer import Endpoint
 from kubia_pet.peers.connection import (
     ConnectError,
     FetchError,
@@ -16,8 +18,7 @@ from kubia_pet.peers.connection import (
     no_answer_within,
 )
 
-Endpoint = tuple[str, int]  # address and port
-_QUESTION = (
+_REQUEST = (
     b"GET /data HTTP/1.1\r\nHost: %b:%d\r\nUser-Agent: kubia-pet/"
     + __version__.encode()
     + b"\r\nAccept: */*\r\nAccept-Encoding: identity\r\n\r\n"
@@ -25,7 +26,7 @@ _QUESTION = (
 
 
 class ConnectionPool:
-    """Asks for `/data`, and keeps one connection to each endpoint for the next question.
+    """Fetches `/data`, and keeps one connection to each endpoint for the next request.
 
     `timeout` and `connect_timeout` are seconds, of a whole answer and of one connection; `limit` and `judge`
     are those of a PeerConnection.
@@ -43,44 +44,44 @@ class ConnectionPool:
     def fetch(self, endpoints: Sequence[Endpoint]) -> asyncio.Future[Response]:
         """The answer at the first endpoint that takes a connection, or FetchError. Cancel it to give up.
 
-        Where a connection to one of them is kept, the question is sent before this returns, and needs no
-        task. If that connection turns out to be closed the question is asked once more, on a new one: a
+        Where a connection to one of them is kept, the request is sent before this returns, and needs no
+        task. If that connection turns out to be closed the request is sent once more, on a new one: a
         server may close an idle connection at any time, and GET is safe to repeat (RFC 9112 §9.3.1).
         """
-        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self._deadlines.add(answer)
-        answer.add_done_callback(self._deadlines.discard)
+        response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._deadlines.add(response)
+        response.add_done_callback(self._deadlines.discard)
         for endpoint in endpoints:
             kept = self._take(endpoint)
             if kept is not None and kept.reusable:
-                self._ask(kept, endpoint, answer, again=partial(self._connect, endpoints, answer))
-                return answer
-        self._connect(endpoints, answer)
-        return answer
+                self._send(kept, endpoint, response, retry=partial(self._connect, endpoints, response))
+                return response
+        self._connect(endpoints, response)
+        return response
 
     def close(self) -> None:
         """Closes the connections that are kept."""
         for endpoint in list(self._kept):
             self._drop(endpoint)
 
-    def _ask(
+    def _send(
         self,
         connection: PeerConnection,
         endpoint: Endpoint,
-        answer: asyncio.Future[Response],
-        again: Callable[[], None] | None = None,
+        response: asyncio.Future[Response],
+        retry: Callable[[], None] | None = None,
     ) -> None:
         address, port = endpoint
         host = f"[{address}]" if ":" in address else address
-        answer.add_done_callback(partial(self._asked, connection, endpoint))
-        connection.ask(_QUESTION % (host.encode(), port), answer, again)
+        response.add_done_callback(partial(self._done, connection, endpoint))
+        connection.send(_REQUEST % (host.encode(), port), response, retry)
 
-    def _asked(
-        self, connection: PeerConnection, endpoint: Endpoint, answer: asyncio.Future[Response]
+    def _done(
+        self, connection: PeerConnection, endpoint: Endpoint, response: asyncio.Future[Response]
     ) -> None:
         if (
-            not answer.cancelled()
-            and answer.exception() is None
+            not response.cancelled()
+            and response.exception() is None
             and connection.reusable
             and endpoint not in self._kept
             and len(self._kept) < MAX_KEEPALIVE
@@ -88,14 +89,14 @@ class ConnectionPool:
             self._kept[endpoint] = connection
             self._idle.add(endpoint)
         else:
-            connection.end()
+            connection.close()
 
-    def _connect(self, endpoints: Sequence[Endpoint], answer: asyncio.Future[Response]) -> None:
-        connecting = asyncio.create_task(self._ask_first(endpoints, answer))
-        answer.add_done_callback(lambda _: connecting.cancel())
+    def _connect(self, endpoints: Sequence[Endpoint], response: asyncio.Future[Response]) -> None:
+        connecting = asyncio.create_task(self._try_each(endpoints, response))
+        response.add_done_callback(lambda _: connecting.cancel())
 
-    async def _ask_first(self, endpoints: Sequence[Endpoint], answer: asyncio.Future[Response]) -> None:
-        failure: Exception = FetchError("no-address", "DNS has no address for it")
+    async def _try_each(self, endpoints: Sequence[Endpoint], response: asyncio.Future[Response]) -> None:
+        failure: Exception = FetchError(ErrorCode.NO_ADDRESS, "DNS has no address for it")
         for endpoint in endpoints:
             try:
                 connection = await self._connected(*endpoint)
@@ -105,10 +106,10 @@ class ConnectionPool:
                 failure = error
                 break
             else:
-                self._ask(connection, endpoint, answer)
+                self._send(connection, endpoint, response)
                 return
-        if not answer.done():
-            answer.set_exception(failure)
+        if not response.done():
+            response.set_exception(failure)
 
     async def _connected(self, address: str, port: int) -> PeerConnection:
         where = f"{address} port {port}"
@@ -119,11 +120,15 @@ class ConnectionPool:
                     lambda: PeerConnection(self._limit, self._judge), address, port
                 )
         except TimeoutError as error:
-            raise ConnectError("timeout", f"no connection within {self._connect_timeout:g} s") from error
+            raise ConnectError(
+                ErrorCode.TIMEOUT, f"no connection within {self._connect_timeout:g} s"
+            ) from error
         except ConnectionRefusedError as error:
-            raise ConnectError("refused", f"{where} refuses connections") from error
+            raise ConnectError(ErrorCode.REFUSED, f"{where} refuses connections") from error
         except OSError as error:
-            raise ConnectError("unreachable", f"{where} cannot be reached ({error.strerror})") from error
+            raise ConnectError(
+                ErrorCode.UNREACHABLE, f"{where} cannot be reached ({error.strerror})"
+            ) from error
         return connection
 
     def _take(self, endpoint: Endpoint) -> PeerConnection | None:
@@ -132,8 +137,8 @@ class ConnectionPool:
 
     def _drop(self, endpoint: Endpoint) -> None:
         self._idle.discard(endpoint)
-        self._kept.pop(endpoint).end()
+        self._kept.pop(endpoint).close()
 
-    def _give_up(self, answer: asyncio.Future[Response]) -> None:
-        if not answer.done():
-            answer.set_exception(no_answer_within(self._timeout))
+    def _give_up(self, response: asyncio.Future[Response]) -> None:
+        if not response.done():
+            response.set_exception(no_answer_within(self._timeout))

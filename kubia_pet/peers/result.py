@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import NO_VALUE, Value
 from kubia_pet.peers.connection import FetchError, Response
@@ -27,25 +27,25 @@ def judge(status: int, header: Mapping[bytes, bytes]) -> None:
     An original pod names no content type.
     """
     if status not in (200, 404):
-        raise FetchError("status", f"answered {status}")
+        raise FetchError(ErrorCode.STATUS, f"answered {status}")
     if header.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise FetchError("not-a-pet", "is no kubia-pet: its answer is compressed")
+        raise FetchError(ErrorCode.NOT_A_PET, "is no kubia-pet: its answer is compressed")
     kind = header.get(b"content-type", b"text/plain").partition(b";")[0].strip().lower()
     if status == 200 and kind not in DATA_TYPES:  # noqa: PLR2004
         # The type is a stranger's words: only a plain one is repeated.
         plain = re.fullmatch(rb"[a-z0-9.+/-]{1,80}", kind)
         shown = kind.decode() if plain else "an odd type"
-        raise FetchError("not-a-pet", f"is no kubia-pet: it answered with {shown}")
+        raise FetchError(ErrorCode.NOT_A_PET, f"is no kubia-pet: it answered with {shown}")
 
 
-def value_in(fetched: Response, budget: "Budget") -> Value | None:
+def value_in(response: Response, budget: "Budget") -> Value | None:
     """The value; None where the peer says that it has none. Raises FetchError."""
-    if fetched.status == 200:  # noqa: PLR2004
-        budget.take(len(fetched.body))
-        return Value(fetched.body)
-    if fetched.body.strip() == NO_VALUE.encode():
+    if response.status == 200:  # noqa: PLR2004
+        budget.take(len(response.body))
+        return Value(response.body)
+    if response.body.strip() == NO_VALUE.encode():
         return None
-    raise FetchError("status", f"answered {fetched.status}")
+    raise FetchError(ErrorCode.STATUS, f"answered {response.status}")
 
 
 class Budget:
@@ -57,5 +57,5 @@ class Budget:
     def take(self, size: int) -> None:
         """Raises FetchError where so many bytes are not left."""
         if size > self._left:
-            raise FetchError("too-much", f"left out: the answers together exceed {self._limit} bytes")
+            raise FetchError(ErrorCode.TOO_MUCH, f"left out: the answers together exceed {self._limit} bytes")
         self._left -= size

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kubia_pet.discovery import Discovered
 from kubia_pet.limits import MAX_OVERVIEW_BYTES
-from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 from kubia_pet.model.value import NO_VALUE, Value, utf8
 from kubia_pet.peers.gather import Gathered
 from kubia_pet.peers.result import PeerResult
@@ -23,7 +23,9 @@ _UNSAFE = re.compile(
 _SLICE = 1 << 16  # characters escaped in one call, so that a thread lets others run in between
 _LINE = 200  # bytes of a peer's members in JSON, which take 10 µs to write
 # Bytes of an answer after which no further value is shown: escaped, one is up to six times as long as it is.
-_LEFT_OUT = Diagnostic("too-much", f"left out: the answer is over {MAX_OVERVIEW_BYTES} bytes without it")
+_LEFT_OUT = Diagnostic(
+    ErrorCode.TOO_MUCH, f"left out: the answer is over {MAX_OVERVIEW_BYTES} bytes without it"
+)
 
 
 @dataclass(frozen=True)

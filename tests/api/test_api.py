@@ -9,9 +9,9 @@ import pytest
 
 from kubia_pet import __version__
 from kubia_pet.local.dns_server import NameServer, Zone
+from tests.support.dns_server import NAME
 from tests.support.pod import Pod
 
-SERVICE = "kubia.default.svc.cluster.local"
 PLAIN = {"Accept": "text/plain"}
 
 
@@ -167,8 +167,8 @@ async def test_the_document_says_which_version_answers(client: aiohttp.ClientSes
 
 async def test_peers_are_listed_in_the_books_words_by_every_pod(tmp_path: Path) -> None:
     endpoints: dict[str, tuple[str, int]] = {}
-    async with NameServer(Zone(SERVICE, endpoints), "127.0.0.1", 0) as (address, port):
-        options = (f"--service={SERVICE}", f"--nameserver={address}:{port}", "--dns-max-age=0")
+    async with NameServer(Zone(NAME, endpoints), "127.0.0.1", 0) as (address, port):
+        options = (f"--service={NAME}", f"--nameserver={address}:{port}", "--dns-max-age=0")
         with (
             Pod(tmp_path / "0" / "data", *options, name="kubia-0") as zero,
             Pod(tmp_path / "1" / "data", *options, name="kubia-1") as one,
@@ -188,9 +188,9 @@ async def test_peers_are_listed_in_the_books_words_by_every_pod(tmp_path: Path) 
                     )
                 async with session.get(one.url, headers={"Accept": "application/json"}) as response:
                     seen = await response.json()
-    assert seen["service"] == SERVICE
+    assert seen["service"] == NAME
     assert seen["discovery"]["error"] is None
     assert seen["peers"] == [
-        {"name": f"kubia-0.{SERVICE}", "ordinal": 0, "self": False, "value": None},
-        {"name": f"kubia-1.{SERVICE}", "ordinal": 1, "self": True, "value": "Hey there!"},
+        {"name": f"kubia-0.{NAME}", "ordinal": 0, "self": False, "value": None},
+        {"name": f"kubia-1.{NAME}", "ordinal": 1, "self": True, "value": "Hey there!"},
     ]

@@ -13,11 +13,11 @@ import dns.query
 import dns.rcode
 import pytest
 
+from tests.support.dns_server import NAME
 from tests.support.local_set import LocalSet
 from tests.support.pod import until
 
 GREETING = "Hey there! This greeting was submitted to kubia-0."
-SERVICE = "kubia.default.svc.cluster.local"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def curl(*arguments: str) -> str:
 
 def overview(ordinal: int, *values: str) -> str:
     """The whole answer of pod `ordinal` in a set with these values."""
-    lines = [f"- kubia-{number}.{SERVICE}: {value}" for number, value in enumerate(values)]
+    lines = [f"- kubia-{number}.{NAME}: {value}" for number, value in enumerate(values)]
     own = [f"You've hit kubia-{ordinal}", f"Data stored on this pod: {values[ordinal]}"]
     return "\n".join([*own, "Data stored in the cluster:", *lines, ""])
 
@@ -57,7 +57,7 @@ def test_a_killed_pod_comes_back_under_its_name_with_its_value(pets: LocalSet) -
     pid = pets.pids()["kubia-1"]
     os.kill(pid, signal.SIGKILL)
     until("another process of kubia-1", lambda: pets.pids()["kubia-1"] != pid)
-    until("kubia-1 in the list", lambda: f"- kubia-1.{SERVICE}: kept\n" in curl(pets.url(0)))
+    until("kubia-1 in the list", lambda: f"- kubia-1.{NAME}: kept\n" in curl(pets.url(0)))
     assert curl(f"{pets.url(1)}/data") == "kept"
 
 
@@ -72,16 +72,16 @@ def test_the_lines_to_paste_work_when_pasted(pets: LocalSet) -> None:
 
 
 @pytest.mark.parametrize("ask", [dns.query.udp, dns.query.tcp])
-@pytest.mark.parametrize("name", [SERVICE, f"_http._tcp.{SERVICE}"])
+@pytest.mark.parametrize("name", [NAME, f"_http._tcp.{NAME}"])
 def test_the_name_server_answers_srv_as_coredns_does(pets: LocalSet, ask: object, name: str) -> None:
     assert callable(ask)
     until("all pods in DNS", lambda: len(srv(pets, ask, name).answer[0]) == 3)
     response = srv(pets, ask, name)
     assert sorted(response.answer[0].to_text().splitlines()) == sorted(
-        f"{name}. 1 IN SRV 0 33 {port} kubia-{ordinal}.{SERVICE}." for ordinal, port in enumerate(pets.ports)
+        f"{name}. 1 IN SRV 0 33 {port} kubia-{ordinal}.{NAME}." for ordinal, port in enumerate(pets.ports)
     )
     assert sorted(str(each) for each in response.additional) == [
-        f"kubia-{ordinal}.{SERVICE}. 1 IN A 127.0.0.1" for ordinal in range(3)
+        f"kubia-{ordinal}.{NAME}. 1 IN A 127.0.0.1" for ordinal in range(3)
     ]
 
 
@@ -95,8 +95,8 @@ def srv(pets: LocalSet, ask: object, name: str) -> dns.message.Message:
 @pytest.mark.parametrize(
     ("name", "kind", "code"),
     [
-        (f"kubia-7.{SERVICE}", "A", dns.rcode.NXDOMAIN),
-        (f"kubia-1.{SERVICE}", "AAAA", dns.rcode.NOERROR),
+        (f"kubia-7.{NAME}", "A", dns.rcode.NXDOMAIN),
+        (f"kubia-1.{NAME}", "AAAA", dns.rcode.NOERROR),
         ("nowhere.example.org", "SRV", dns.rcode.REFUSED),
     ],
 )

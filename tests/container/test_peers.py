@@ -8,10 +8,10 @@ import pytest
 from docker.models.images import Image
 
 from tests.container.engine import HARDENED, Engine, Pet, log_of
+from tests.support.dns_server import NAME
 from tests.support.pod import until
 
 pytestmark = pytest.mark.timeout(300)
-DOMAIN = "kubia.default.svc.cluster.local"
 PODS = [f"kubia-{ordinal}" for ordinal in range(4)]
 
 
@@ -20,7 +20,7 @@ def pets(engine: Engine, image: Image) -> list[Pet]:
     """kubia-0 to kubia-3; Docker writes their full names to /etc/hosts, as Kubernetes does."""
     network = engine.network().name
     script = (Path(__file__).parent / "name_server.py").read_text()
-    environment = {"PODS": " ".join(PODS), "SERVICE": f"{DOMAIN}."}
+    environment = {"PODS": " ".join(PODS), "SERVICE": f"{NAME}."}
     server = engine.start(
         image, script, entrypoint=["python", "-c"], network=network, environment=environment, **HARDENED
     )
@@ -32,7 +32,7 @@ def pets(engine: Engine, image: Image) -> list[Pet]:
         return engine.pet(
             image,
             hostname=pod,
-            domainname=DOMAIN,
+            domainname=NAME,
             network=network,
             networking_config={network: engine.client.api.create_endpoint_config(aliases=[pod])},
             environment={"KUBIAPET_NAMESERVER": f"{address}:5353"},
@@ -46,7 +46,7 @@ def cluster(pet: Pet) -> list[str]:
     """The lines on the cluster, each without the service's name."""
     _, found, lines = pet.get().partition("Data stored in the cluster:\n")
     assert found
-    return lines.replace(f".{DOMAIN}", "").splitlines()
+    return lines.replace(f".{NAME}", "").splitlines()
 
 
 def _shows(pet: Pet, lines: list[str]) -> bool:

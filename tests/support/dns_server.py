@@ -17,7 +17,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-SERVICE = "kubia.default.svc.cluster.local."
+NAME = "kubia.default.svc.cluster.local"  # of the service that all tests speak of
+SERVICE = f"{NAME}."
 
 Reply = dns.message.Message | bytes | None  # bytes go out as they are; None is silence
 Script = Callable[[dns.message.Message, str], Reply | Sequence[Reply]]  # (query, "udp" or "tcp") -> answers

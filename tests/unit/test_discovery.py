@@ -14,9 +14,8 @@ import dns.rrset
 import pytest
 
 from kubia_pet.discovery import Discovered, Discovery, Resolver, service_of
-from tests.support.dns_server import SERVICE, NameServer, Script, Zone, rcode, silence
+from tests.support.dns_server import NAME, SERVICE, NameServer, Script, Zone, rcode, silence
 
-NAME = SERVICE.rstrip(".")
 PORT = 8080  # that this pod listens on
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from kubia_pet.config import ENV_PREFIX, Settings, default_shown
 from kubia_pet.metrics import Metrics
+from kubia_pet.model.diagnostic import ErrorCode
 from kubia_pet.web.app import build
 
 ROOT = Path(__file__).parents[1].parent
@@ -50,11 +51,13 @@ def test_each_metric_has_its_line_and_no_other() -> None:
     assert {row[0] for row in table("Metrics")} == exposed
 
 
-def test_each_error_code_of_a_peer_has_its_line_and_no_other() -> None:
-    source = "".join(each.read_text() for each in (ROOT / "kubia_pet" / "peers").glob("*.py"))
-    raised = set(re.findall(r'(?:Fetch|Connect)Error\(\s*"([a-z-]+)"', source))
-    section = README.partition("| Code | The peer |\n")[2].partition("\n\n")[0]
-    assert set(re.findall(r"`([a-z-]+)`", section)) == raised
+def test_each_error_code_has_its_line_and_no_other() -> None:
+    header = "| Code | Of | Meaning |\n"
+    section = README.partition(header)[2].partition("\n\n")[0]
+    documented = [
+        code for row in section.splitlines()[1:] for code in re.findall(r"`([a-z-]+)`", row.split("|")[1])
+    ]
+    assert sorted(documented) == sorted(ErrorCode)
 
 
 def test_each_make_command_exists_and_has_its_line() -> None:

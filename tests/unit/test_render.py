@@ -10,21 +10,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubia_pet.discovery import Discovered
-from kubia_pet.model.diagnostic import Diagnostic
+from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Gathered
 from kubia_pet.peers.result import PeerResult
 from kubia_pet.web.render import Overview, in_one_line
+from tests.support.dns_server import NAME
 
-SERVICE = "kubia.default.svc.cluster.local"
-REFUSED = Diagnostic("refused", "10.0.0.1 port 8080 refuses connections")
-FAILED = Diagnostic("dns-failed", "DNS failed: SERVFAIL.")
-NOT_HEADLESS = Diagnostic("not-headless", "It has a cluster IP.")
+REFUSED = Diagnostic(ErrorCode.REFUSED, "10.0.0.1 port 8080 refuses connections")
+FAILED = Diagnostic(ErrorCode.DNS_FAILED, "DNS failed: SERVFAIL.")
+NOT_HEADLESS = Diagnostic(ErrorCode.NOT_HEADLESS, "It has a cluster IP.")
 
 
 def pod(ordinal: int) -> Peer:
-    return Peer(f"kubia-{ordinal}.{SERVICE}", is_self=ordinal == 0, endpoints=())
+    return Peer(f"kubia-{ordinal}.{NAME}", is_self=ordinal == 0, endpoints=())
 
 
 def overview(
@@ -35,7 +35,7 @@ def overview(
 ) -> Overview:
     """Of kubia-0, with kubia-0's own answer first."""
     peers = tuple(answer.peer for answer in answers)
-    found = Discovered(SERVICE, peers, diagnostics, time.monotonic() - age, failure)
+    found = Discovered(NAME, peers, diagnostics, time.monotonic() - age, failure)
     return Overview("kubia-0", answers[0].value, Gathered(found, answers))
 
 
@@ -67,22 +67,22 @@ def test_the_cluster_is_shown_word_for_word_as_in_the_book() -> None:
 def test_a_peer_that_did_not_answer_has_a_line_that_cannot_be_taken_for_data() -> None:
     shown = overview(PeerResult(pod(0)), PeerResult(pod(1), error=REFUSED)).as_text().decode()
     assert shown.splitlines()[3:] == [
-        f"- kubia-0.{SERVICE}: No data posted yet",
-        f"! kubia-1.{SERVICE}: 10.0.0.1 port 8080 refuses connections",
+        f"- kubia-0.{NAME}: No data posted yet",
+        f"! kubia-1.{NAME}: 10.0.0.1 port 8080 refuses connections",
     ]
 
 
 def test_a_failed_discovery_and_each_finding_have_such_a_line_too() -> None:
     shown = overview(PeerResult(pod(0)), failure=FAILED, diagnostics=(NOT_HEADLESS,)).as_text().decode()
     assert shown.splitlines()[3:5] == [
-        f"! {SERVICE}: DNS failed: SERVFAIL.",
-        f"! {SERVICE}: It has a cluster IP.",
+        f"! {NAME}: DNS failed: SERVFAIL.",
+        f"! {NAME}: It has a cluster IP.",
     ]
 
 
 def test_peers_of_an_older_answer_are_marked_as_old() -> None:
     shown = overview(PeerResult(pod(0)), PeerResult(pod(1)), failure=FAILED, age=12.1).as_text().decode()
-    assert shown.splitlines()[3] == f"! {SERVICE}: DNS failed: SERVFAIL. These are the peers of 12 s ago."
+    assert shown.splitlines()[3] == f"! {NAME}: DNS failed: SERVFAIL. These are the peers of 12 s ago."
 
 
 def test_json_names_pod_value_service_discovery_and_each_peer() -> None:
@@ -100,19 +100,19 @@ def test_json_names_pod_value_service_discovery_and_each_peer() -> None:
     assert shown == {
         "pod": "kubia-0",
         "value": "mine",
-        "service": SERVICE,
+        "service": NAME,
         "discovery": {"error": vars(FAILED), "findings": [vars(NOT_HEADLESS)]},
         "peers": [
-            {"name": f"kubia-0.{SERVICE}", "ordinal": 0, "self": True, "value": "mine"},
+            {"name": f"kubia-0.{NAME}", "ordinal": 0, "self": True, "value": "mine"},
             {
-                "name": f"kubia-1.{SERVICE}",
+                "name": f"kubia-1.{NAME}",
                 "ordinal": 1,
                 "self": False,
                 "value": "/wA=",
                 "encoding": "base64",
             },
-            {"name": f"kubia-2.{SERVICE}", "ordinal": 2, "self": False, "value": None},
-            {"name": f"kubia-3.{SERVICE}", "ordinal": 3, "self": False, "error": vars(REFUSED)},
+            {"name": f"kubia-2.{NAME}", "ordinal": 2, "self": False, "value": None},
+            {"name": f"kubia-3.{NAME}", "ordinal": 3, "self": False, "error": vars(REFUSED)},
         ],
     }
 
@@ -155,7 +155,7 @@ def test_no_value_forges_hides_or_turns_a_line(value: bytes) -> None:
         "You've hit kubia-0",
         "Data stored on this pod",
         "Data stored in the cluster",
-        *(f"- kubia-{ordinal}.{SERVICE}" for ordinal in range(3)),
+        *(f"- kubia-{ordinal}.{NAME}" for ordinal in range(3)),
     ]
     assert honest.replace("\n", "").isprintable()
 
@@ -167,7 +167,7 @@ def test_no_value_forges_hides_or_turns_a_line(value: bytes) -> None:
 def test_any_value_is_one_line_that_ends_where_its_line_ends(value: str) -> None:
     lines = of_values(value.encode(), b"last").as_text().decode().splitlines()
     assert len(lines) == 5
-    assert lines[4] == f"- kubia-1.{SERVICE}: last"
+    assert lines[4] == f"- kubia-1.{NAME}: last"
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])))

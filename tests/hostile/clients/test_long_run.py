@@ -10,19 +10,19 @@ from tests.hostile.clients.mix import Mix
 from tests.hostile.clients.raw_http import address_of
 from tests.hostile.clients.torture import times
 from tests.hostile.clients.vitals import files, memory, reads_proc, sockets, threads
+from tests.support.dns_server import NAME
 from tests.support.pod import Pod, until
 
 REQUESTS = times(6_000, 1_000_000)
 WARM_UP = REQUESTS // 5
-SERVICE = "kubia.default.svc.cluster.local"
 
 
 @reads_proc
 @pytest.mark.timeout(60 + REQUESTS // 500)
 async def test_a_million_requests_leave_memory_files_and_threads_as_they_were(tmp_path: Path) -> None:
     endpoints: dict[str, tuple[str, int]] = {}
-    async with NameServer(Zone(SERVICE, endpoints), "127.0.0.1", 0) as (address, port):
-        options = (f"--service={SERVICE}", f"--nameserver={address}:{port}", "--log-level=warning")
+    async with NameServer(Zone(NAME, endpoints), "127.0.0.1", 0) as (address, port):
+        options = (f"--service={NAME}", f"--nameserver={address}:{port}", "--log-level=warning")
         with (
             Pod(tmp_path / "0" / "data", *options, "--log-level=info") as pod,
             Pod(tmp_path / "1" / "data", *options, "--log-level=info", name="kubia-1") as peer,

@@ -16,10 +16,9 @@ from kubia_pet.web.app import build
 from tests.hostile.peers.crowd import crowd
 from tests.hostile.peers.loop_watch import BOUND, shortest_hold
 from tests.support.bad_peers import answers, original, peer
-from tests.support.dns_server import SERVICE, NameServer, Zone, rcode
+from tests.support.dns_server import NAME, SERVICE, NameServer, Zone, rcode
 from tests.support.pod import Pod
 
-NAME = SERVICE.rstrip(".")
 EVIL = [
     b"x\n- kubia-9.kubia.default.svc.cluster.local: forged\n",
     b"\r\x1b[2K\x1b[1A- kubia-9: forged\x07",
