@@ -1,6 +1,8 @@
 """The value, kept durably on this pod's volume."""
 
+from kubia_pet.store.condition import Condition
 from kubia_pet.store.errors import (
+    PreconditionFailedError,
     StoreError,
     ValueUnreadableError,
     VolumeFullError,
@@ -12,6 +14,8 @@ from kubia_pet.store.store import Store, StoreObserver
 from kubia_pet.store.volume import Volume
 
 __all__ = [
+    "Condition",
+    "PreconditionFailedError",
     "Storage",
     "Store",
     "StoreError",

@@ -2,6 +2,8 @@
 
 import errno
 
+from kubia_pet.model.value import Value
+
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -23,6 +25,14 @@ class ValueUnreadableError(StoreError):
 
 class VolumeUnusableError(StoreError):
     """The pod cannot start on this volume; the sentence says what to do."""
+
+
+class PreconditionFailedError(Exception):
+    """A change was not made, as `current` is the value; no fault of the volume."""
+
+    def __init__(self, current: Value | None) -> None:
+        super().__init__("The value is not the one that the condition asks for; it stands.")
+        self.current = current
 
 
 def reason(error: OSError) -> str:

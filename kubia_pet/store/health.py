@@ -56,8 +56,12 @@ class Health:
         elif error is None:
             self._works_again()
 
-    def failed_to_read(self, error: BaseException) -> None:
-        """Reading has, with what may be the volume's fault, and not the value's own."""
+    def wrote_nothing(self) -> None:
+        """There was nothing to write."""
+        self._writing_since = None
+
+    def failed_to_read(self, error: BaseException | None) -> None:
+        """Reading has, if there is an error, by what may be the volume's fault and not the value's own."""
         if isinstance(error, VolumeUnavailableError) and self._fault is None:
             self.found(error, 0)
 

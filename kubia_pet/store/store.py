@@ -10,6 +10,7 @@ from typing import Protocol, Self, TypeVar
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.model.value import Value
+from kubia_pet.store.condition import Change, Condition, judge
 from kubia_pet.store.errors import StoreError, VolumeUnusableError
 from kubia_pet.store.health import Health
 from kubia_pet.store.storage import Storage
@@ -54,7 +55,7 @@ class Store:
         self._looks = Coalescer(self._look, timeout=timeout, late=self._health.too_slow)
         self._checks = Coalescer(self._check, timeout=timeout, late=self._health.too_slow)
         self._commits = Coalescer(self._commit, timeout=timeout, late=self._health.too_slow)
-        self._changes: list[bytes | None] = []  # for the next commit, in the order of their arrival
+        self._changes: list[Change] = []  # for the next commit, in the order of their arrival
         self._last_seen: Value | None = None
 
     async def __aenter__(self) -> Self:
@@ -82,15 +83,18 @@ class Store:
             self._saw(value)
         return value
 
-    def write(self, data: bytes) -> asyncio.Future[None]:
-        """Makes `data` the value; done when it is durable. Raises StoreError."""
-        self._changes.append(data)
-        return self._commits.submit()
+    def write(self, data: bytes, condition: Condition | None = None) -> asyncio.Future[None]:
+        """Makes `data` the value; done when it is durable. Raises StoreError.
 
-    def remove(self) -> asyncio.Future[None]:
-        """Removes the value; done when that is durable. Raises StoreError."""
-        self._changes.append(None)
-        return self._commits.submit()
+        Where `condition` does not hold for the value of that moment it changes nothing, and raises
+        PreconditionFailedError; if that value is of another write, then not before it is durable. A condition
+        is asked in the thread of all changes, once at most, and blocks them.
+        """
+        return self._change(Change(data, condition))
+
+    def remove(self, condition: Condition | None = None) -> asyncio.Future[None]:
+        """Removes the value, as `write` makes one; nothing to remove is no error."""
+        return self._change(Change(None, condition))
 
     async def check(self) -> None:
         """Raises StoreError as long as this volume cannot be read and written."""
@@ -140,24 +144,41 @@ class Store:
         await self._reader.submit(self._volume.require_writable)
         self._health.require()
 
+    def _change(self, change: Change) -> asyncio.Future[None]:
+        self._changes.append(change)
+        commit = self._commits.submit()
+        return commit if change.condition is None else asyncio.ensure_future(_outcome(change, commit))
+
     def _commit(self) -> asyncio.Future[None]:
         changes, self._changes = self._changes, []
-        data = changes[-1]
-        change = self._volume.remove if data is None else partial(self._volume.replace, data)
-        committing = self._writer.submit(change)
+        committing = self._writer.submit(partial(self._apply, changes))
         began = self._health.writes()
-        committing.add_done_callback(partial(self._committed, data, len(changes), began))
+        committing.add_done_callback(partial(self._committed, changes, began))
         return committing
 
-    def _committed(
-        self, data: bytes | None, writers: int, began: float, committing: asyncio.Future[None]
-    ) -> None:
+    def _apply(self, changes: list[Change]) -> None:
+        last = judge(changes, self._see)
+        if last is None:
+            return
+        if last.data is None:
+            self._volume.remove()
+        else:
+            self._volume.replace(last.data)
+
+    def _committed(self, changes: list[Change], began: float, committing: asyncio.Future[None]) -> None:
         error = committing.exception()
-        self._observer.committed(writers, time.monotonic() - began, ok=error is None)
+        made = [change for change in changes if change.refusal is None]
+        for change in changes:
+            self._health.failed_to_read(change.refusal)
+        if not made:
+            self._health.wrote_nothing()
+            return
+        data = made[-1].data
+        self._observer.committed(len(made), time.monotonic() - began, ok=error is None)
         self._health.wrote(error, len(data or b""))
         if error is None:
             done = "Removed the value" if data is None else f"Stored {len(data)} bytes"
-            shared = f", for {writers} requests at once" if writers > 1 else ""
+            shared = f", for {len(made)} requests at once" if len(made) > 1 else ""
             # A turn of the loop later than those who wait are told: a line takes a tenth of a commit's time.
             loop = asyncio.get_running_loop()
             loop.call_soon(loop.call_soon, log.info, "%s%s", done, shared)
@@ -172,3 +193,9 @@ class Store:
         await asyncio.wait((closed,), timeout=self._timeout)
         for thread in (self._reader, self._writer):
             thread.close()
+
+
+async def _outcome(change: Change, commit: asyncio.Future[None]) -> None:
+    await commit
+    if change.refusal is not None:
+        raise change.refusal
