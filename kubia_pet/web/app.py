@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from itertools import chain
 from typing import Any
 
 from aiohttp import web
@@ -13,10 +14,12 @@ from kubia_pet.peers.gather import Cluster
 from kubia_pet.store import Store, Volume
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.connections import Connections
-from kubia_pet.web.handlers.handlers import Handlers
-from kubia_pet.web.middleware.edge import Edge
+from kubia_pet.web.handlers import OpsHandlers, OverviewHandlers, ValueHandlers
+from kubia_pet.web.lifecycle import Lifecycle
+from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
+from kubia_pet.web.route import register
 
-HANDLERS = web.AppKey("HANDLERS", Handlers)
+LIFECYCLE = web.AppKey("LIFECYCLE", Lifecycle)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
 
 
@@ -33,13 +36,18 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         observer=metrics,
     )
     cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
-    uploads = BodyReader(limit=settings.max_value, timeout=settings.body_timeout)
-    handlers = Handlers(pod, store, cluster, metrics, uploads)
-    connections = Connections(settings.client_timeout)
-    edge = Edge(handlers, metrics, connections, max_requests=settings.max_connections)
-    app = web.Application(middlewares=[edge.handle])
-    app[HANDLERS], app[CONNECTIONS] = handlers, connections
-    app.add_routes(handlers.routes())
+    lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
+    handlers = (
+        ValueHandlers(pod, store, BodyReader(limit=settings.max_value, timeout=settings.body_timeout)),
+        OverviewHandlers(pod, store, cluster),
+        OpsHandlers(pod, store, metrics, lifecycle),
+    )
+    app = web.Application()
+    app[LIFECYCLE], app[CONNECTIONS] = lifecycle, connections
+    routes = register(app.router, chain.from_iterable(each.routes() for each in handlers))
+    admission = Admission(lifecycle, connections, max_requests=settings.max_connections)
+    pipeline = Pipeline(routes, lifecycle, connections, admission, Instrumentation(metrics))
+    app.middlewares.append(pipeline.handle)
     app.cleanup_ctx.extend(_held(part) for part in (store, cluster) if part is not None)
     return app
 

@@ -10,6 +10,7 @@ from aiohttp import web
 TEXT = "text/plain"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+NOT_HTTP = "This is no request as HTTP/1.1 has it."
 RETRY = {"Retry-After": "1"}  # seconds
 
 
@@ -44,6 +45,11 @@ class ProblemError(Exception):
         if self.close:
             response.force_close()
         return response
+
+
+def json_response(members: Mapping[str, object]) -> web.Response:
+    """The members as JSON, for people to read too."""
+    return web.Response(text=json.dumps(members, indent=2) + "\n", content_type=JSON)
 
 
 def preferred(request: web.BaseRequest, *offered: str) -> str:

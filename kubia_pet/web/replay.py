@@ -1,66 +1,234 @@
-"""An answer that may be given again, to a request with the same head."""
+"""The short cut for a request that equals the last one of its connection.
+
+A request whose head has the bytes of the one before it, and as many bytes after it, means the same, with a
+body of its own. While what its answer rests on is the same too, that answer is given again: nothing is
+parsed, dispatched or rendered, which is most of what a small answer costs. All else takes the ordinary way.
+
+What it leans on in aiohttp, all of it; tests/api/test_replay.py fails where that changes:
+
+- `data_received` parses what it is given before it returns; requests are handled one after the other;
+- from the middleware's return to the last byte of a small answer nothing else runs, unless the client does
+  not take what it was sent: then `writing_paused` says so;
+- the parser holds no byte back after a request whose head and body are all that came;
+- `headers` of a response that was sent are what was sent, in this order, after `HTTP/1.1 status reason`.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeGuard, TypeVar
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+
+from kubia_pet.limits import MAX_REPLAY_BYTES
+from kubia_pet.web.connections import Connections
+
+T = TypeVar("T")
+_BLANK = b"\r\n\r\n"  # ends a head
+_BODILESS = {204, 304}
 
 
 @dataclass(frozen=True)
-class Origin:
-    """What a response was made of: an outcome, and how to do anew, with another body, what comes to it.
+class Work(Generic[T]):
+    """What a request asks for, given its body; its outcome is compared by ==.
 
     `at_once()` is the outcome without waiting for anything, None where only `do` can tell.
     """
 
-    outcome: object
-    do: Callable[[bytes], asyncio.Future[Any]]
-    at_once: Callable[[], object] = lambda: None
+    do: Callable[[bytes], asyncio.Future[T]]
+    at_once: Callable[[], T | None] = lambda: None
 
 
-ORIGIN = web.ResponseKey("ORIGIN", Origin)
+_DONE = web.RequestKey("DONE", tuple[Work[Any], object])
 
 
-class Replay:
-    """A response that is right whenever its origin's outcome is the same, within one second: it has a Date.
+async def perform(request: web.Request, work: Work[T], body: bytes = b"") -> T:
+    """The outcome of `work`, or its error; the only thing but the request's head that the answer may rest on.
 
-    `admit()` says whether requests may pass unseen, `count(seconds)` is told of each that did.
+    It is done once for each request: where the short cut began it, this is what came of it.
     """
+    connection = request.protocol
+    begun = connection.take_begun() if isinstance(connection, ReplayingProtocol) else None
+    outcome: T = await (begun or work.do(body))
+    request[_DONE] = work, outcome
+    return outcome
+
+
+class _Answer:
+    """A response that is right whenever its work has the same outcome, within one second: it has a Date."""
 
     def __init__(
-        self, response: web.Response, *, admit: Callable[[], bool], count: Callable[[float], None]
+        self,
+        request: web.Request,
+        response: web.Response,
+        admits: Callable[[], bool],
+        count: Callable[[float], None],
     ) -> None:
-        self._response = response
-        self._origin = response[ORIGIN]
-        self._second = int(time.time())
-        self._admit = admit
-        self._answer = b""
+        self.work, self._outcome = request[_DONE]
         self.count = count
+        self._admits = admits
+        self._second = int(time.time())
+        self._has_body = request.method != "HEAD" and response.status not in _BODILESS
+        self._response: web.Response | None = response
+        self._bytes = b""
 
     def may_hold(self) -> bool:
         """Whether all that is left is to do what is asked for."""
-        return int(time.time()) == self._second and self._admit()
+        return int(time.time()) == self._second and self._admits()
 
-    def do(self, body: bytes) -> asyncio.Future[object]:
-        """The outcome of another request, with this body."""
-        return self._origin.do(body)
+    def rests_on(self, outcome: object) -> bool:
+        """Whether it is the answer to a request with this outcome."""
+        return outcome is self._outcome or outcome == self._outcome
 
-    def at_once(self) -> object:
-        """The outcome of another request, without waiting for anything; None where only `do` can tell."""
-        return self._origin.at_once()
-
-    def answer(self, outcome: object) -> bytes | None:
-        """The whole response, as aiohttp sent it; None where the outcome is another one."""
-        if outcome != self._origin.outcome:
-            return None
-        if not self._answer:
-            response = self._response
+    def __bytes__(self) -> bytes:
+        if self._response is not None:  # aiohttp has sent it by now
+            response, self._response = self._response, None
             header = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
-            start = f"HTTP/1.1 {response.status} {response.reason}\r\n{header}\r\n"
+            start = f"HTTP/1.1 {response.status} {response.reason}\r\n{header}\r\n".encode()
             body = response.body
-            assert isinstance(body, bytes)  # noqa: S101 - so is each response that has an origin
-            self._answer = start.encode() + body
-        return self._answer
+            self._bytes = start + body if self._has_body and isinstance(body, bytes) else start
+        return self._bytes
+
+
+class ReplayingProtocol(web.RequestHandler):
+    """A connection that gives its last answer again where that is the answer."""
+
+    __slots__ = (
+        "_answer", "_begun", "_connections", "_doing", "_held", "_lost", "_read", "_rests", "_size",
+    )  # fmt: skip
+
+    def __init__(self, server: web.Server, connections: Connections, **options: Any) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._connections = connections
+        self._rests = True  # aiohttp was given nothing that it has not handled
+        self._lost = False  # where a request began: from then on all takes the ordinary way
+        self._read = b""  # the begin of what it was given since; the head of the last request while it rests
+        self._size = 0  # of all that it was given since
+        self._answer: _Answer | None = None
+        self._doing: asyncio.Future[Any] | None = None  # what a repeated request asks for
+        self._held = b""  # what came meanwhile
+        self._begun: asyncio.Future[Any] | None = None  # done by the short cut, and not what it knew
+
+    def take_begun(self) -> asyncio.Future[Any] | None:
+        """What came of the present request's work, where the short cut did it already."""
+        begun, self._begun = self._begun, None
+        return begun
+
+    def remember(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        *,
+        admits: Callable[[], bool],
+        count: Callable[[float], None],
+    ) -> None:
+        """A request was handled. Its answer is given again, if it may be, to those that equal it.
+
+        `admits()` says whether requests may pass unseen, `count(seconds)` is told of each that did.
+        """
+        self._begun = None
+        if self._lost:
+            return
+        head, blank, _ = self._read.partition(_BLANK)
+        body = request.content_length if request.body_exists else 0
+        self._rests = (
+            bool(blank)
+            and body is not None
+            and len(head + blank) + body == self._size  # all that has come
+            and not head.startswith(b"\r\n")  # aiohttp skips it
+        )
+        self._lost = not self._rests
+        self._read = head + blank if self._rests else b""
+        if self._rests and self._size <= MAX_REPLAY_BYTES and _is_repeatable(response, request):
+            self._answer = _Answer(request, response, admits, count)
+
+    def data_received(self, data: bytes) -> None:
+        """Answers a request again, or gives it to aiohttp; holds what comes before the answer."""
+        answer = self._answer
+        if self._doing is not None:
+            self._held += data
+            if self.transport is not None:
+                self.transport.pause_reading()
+        elif (
+            answer is None
+            or len(data) != self._size
+            or not data.startswith(self._read)
+            # A client that does not take its answers gets no further ones that nobody waits for.
+            or self.writing_paused
+            or not answer.may_hold()
+        ):
+            self._parse(data)
+        else:
+            self._repeat(answer, data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Nobody waits for what is being done."""
+        if self._doing is not None:
+            self._doing.cancel()
+        super().connection_lost(exc)
+
+    def _parse(self, data: bytes) -> None:
+        if data and not self._lost:  # without any aiohttp calls itself, to parse what it had held back
+            if self._rests:
+                self._read, self._size = b"", 0
+                self._rests, self._answer = False, None
+            self._read += data[: MAX_REPLAY_BYTES - len(self._read)]
+            self._size += len(data)
+        super().data_received(data)
+
+    def _repeat(self, answer: _Answer, data: bytes) -> None:
+        """Finds the outcome at once if that can be, and answers before anything else happens.
+
+        Only while this client is alone: many who ask at the same time share more, and cost less.
+        """
+        began = time.monotonic()
+        outcome = answer.work.at_once() if self._connections.is_alone(self) else None
+        if outcome is None:
+            self._connections.begin(self)
+            self._doing = answer.work.do(data[len(self._read) :])
+            self._doing.add_done_callback(partial(self._on_done, answer, data, began))
+        elif answer.rests_on(outcome):
+            self._send(answer, began)
+        else:
+            self._begun = self._loop.create_future()
+            self._begun.set_result(outcome)
+            self._parse(data)
+
+    def _on_done(self, answer: _Answer, data: bytes, began: float, doing: asyncio.Future[Any]) -> None:
+        self._doing = None
+        failed = doing.cancelled() or doing.exception() is not None
+        if self.transport is None:
+            return
+        if doing.cancelled():  # the program is ending
+            self.transport.abort()
+            return
+        if not failed and answer.rests_on(doing.result()):
+            self._send(answer, began)
+        else:
+            self._begun = doing
+            self._parse(data)
+        held, self._held = self._held, b""
+        if held:
+            self.transport.resume_reading()
+            self.data_received(held)
+
+    def _send(self, answer: _Answer, began: float) -> None:
+        if self.transport is not None:
+            self.transport.write(bytes(answer))
+            self._connections.end(self)
+            answer.count(time.monotonic() - began)
+
+
+def _is_repeatable(response: web.StreamResponse, request: web.Request) -> TypeGuard[web.Response]:
+    """Whether it may be given again, not by aiohttp, to a request that equals this one."""
+    return (
+        _DONE in request
+        and request.version == HttpVersion11
+        and request.keep_alive
+        and response.keep_alive is not False
+        and isinstance(response, web.Response)
+        and isinstance(response.body, bytes | None)
+        and len(response.body or b"") <= MAX_REPLAY_BYTES
+    )

@@ -20,8 +20,9 @@ from kubia_pet.limits import (
     NEWCOMERS,
     READ_BUFFER_BYTES,
 )
-from kubia_pet.web.app import CONNECTIONS, HANDLERS, build
+from kubia_pet.web.app import CONNECTIONS, LIFECYCLE, build
 from kubia_pet.web.connections import Connections
+from kubia_pet.web.lifecycle import State
 from kubia_pet.web.protocol import ProtocolFactory
 
 log = logging.getLogger(__name__)
@@ -50,16 +51,19 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
             return
         starting.result()
         gc.freeze()  # what is there by now stays: looking at it again and again would cost 12 ms each time
+        app[LIFECYCLE].advance(State.READY)
         server = await _accept(runner, app[CONNECTIONS], listener, settings)
         log.info(
             "Pod %s listens on %s, volume %s, service %s, version %s",
             pod, _shown(listener), settings.data_dir, (service or "none").rstrip("."), __version__,
         )  # fmt: skip
         await stop
-        app[HANDLERS].draining = True
+        app[LIFECYCLE].advance(State.DRAINING)
         log.info("Pod %s is ending: not ready, serving on for %g s", pod, settings.drain)
         await _first(settings.drain, stopping.get())
         server.close()
+        app[LIFECYCLE].advance(State.STOPPED)
+        app[CONNECTIONS].end_streams()
         await _first(settings.finish, stopping.get(), app[CONNECTIONS].wait_idle())
     finally:
         stop.cancel()

@@ -1,5 +1,6 @@
-"""Answers to `GET /` so large that they are rendered in a thread, and values that grow by being shown."""
+"""Large answers: rendered in a thread, bounded where values grow by being shown, sent to slow clients."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from kubia_pet.limits import MAX_OVERVIEW_BYTES
+from kubia_pet.limits import MAX_OVERVIEW_BYTES, MAX_SENDING_BYTES, SENDING_PATIENCE
+from tests.hostile.clients.raw_http import body_of, deaf_client, exchange, header_of, request, statuses
 from tests.support.bad_peers import answers, peer
 from tests.support.dns_server import SERVICE, NameServer, Zone
 from tests.support.pod import Pod
+from tests.support.streams import ask
 
 JSON = {"Accept": "application/json"}
 Crowd = Callable[[int, bytes], AbstractAsyncContextManager[aiohttp.ClientSession]]
@@ -68,3 +71,21 @@ async def test_in_json_too_and_with_a_stable_code(crowd: Crowd) -> None:
     assert [each["ordinal"] for each in peers] == [*range(17)]
     assert peers[-1]["error"]["code"] == "too-much"
     assert peers[1]["value"] == "\0" * 2**20
+
+
+async def test_clients_that_do_not_read_large_answers_do_not_keep_others_from_theirs(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    size = 1 << 20
+    with Pod(tmp_path / "data", env=loop) as pod:
+        await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
+        deaf = [deaf_client(pod.url) for _ in range(MAX_SENDING_BYTES // size)]
+        for client in deaf:
+            client.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.recv(1)
+        refused = await ask(pod.url, "GET", "/data")
+        assert (statuses(refused), header_of(refused, "Retry-After")) == ([503], "1")
+        await asyncio.sleep(SENDING_PATIENCE)  # the others might have been slow, until now
+        assert len(body_of(await ask(pod.url, "GET", "/data"))) == size
+        for client in deaf:
+            client.close()

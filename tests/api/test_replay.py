@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubia_pet.config import Settings
-from kubia_pet.web.app import CONNECTIONS, build
-from kubia_pet.web.protocol import ProtocolFactory
+from kubia_pet.web.app import build
 from tests.hostile.clients.raw_http import address_of, deaf_client
 from tests.hostile.clients.vitals import memory, reads_proc
+from tests.support.disk import Disk
 from tests.support.pod import Pod, until
+from tests.support.serving import serving
 
 DATA = b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n"
 OVERVIEW = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -75,6 +76,11 @@ async def client_of(url: str) -> AsyncIterator[Client]:
         client.writer.transport.abort()
 
 
+async def holds(pod: Pod, value: bytes) -> None:
+    async with client_of(pod.url) as client:
+        assert (await client.ask(post(value))).status == 200
+
+
 def post(value: bytes) -> bytes:
     return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(value), value)
 
@@ -102,27 +108,88 @@ async def test_it_gets_the_same_answer_to_the_byte(held: Pod, name: str) -> None
     assert {other.without_date() for other in others} == {first.without_date()}
 
 
-async def test_it_is_not_parsed_again(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Served:
+    """A pod in this process: `parsed` counts the requests that aiohttp has parsed."""
+
+    url: str
+    data_dir: Path
+    runner: web.AppRunner
+
+    @property
+    def parsed(self) -> int:
+        assert self.runner.server
+        return self.runner.server.requests_count
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
     app = build(Settings(data_dir=tmp_path), pod="kubia-0", service=None, port=8080)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    assert runner.server
-    gate = ProtocolFactory(runner.server, app[CONNECTIONS], cap=10, timeout=5)
-    (tmp_path / "kubia.txt").write_text("1")
-    server = await asyncio.get_running_loop().create_server(gate, "127.0.0.1", 0)
-    try:
-        async with client_of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
-            client.writer.write(post(b"1")[:-1])
-            await asyncio.sleep(0.05)  # two packets, as many clients send head and body
-            assert (await client.ask(b"1")).status == 200
-            for number in range(100):
-                assert (await client.ask(post(b"%03d" % number))).status == 200
-            for _ in range(100):
-                assert (await client.ask(DATA)).body == b"099"
-            assert runner.server.requests_count < 100  # two a second, and the machine may be slow
-    finally:
-        server.close()
-        await runner.cleanup()
+    async with serving(app) as (url, runner):
+        yield Served(url, tmp_path, runner)
+
+
+async def test_it_is_not_parsed_again(served: Served) -> None:
+    (served.data_dir / "kubia.txt").write_text("1")
+    async with client_of(served.url) as client:
+        client.writer.write(post(b"1")[:-1])
+        await asyncio.sleep(0.05)  # two packets, as many clients send head and body
+        assert (await client.ask(b"1")).status == 200
+        for number in range(100):
+            assert (await client.ask(post(b"%03d" % number))).status == 200
+        for _ in range(100):
+            assert (await client.ask(DATA)).body == b"099"
+    assert served.parsed < 100  # two a second, and the machine may be slow
+
+
+async def test_an_empty_line_before_a_request_ends_the_short_cut_of_its_connection(served: Served) -> None:
+    (served.data_dir / "kubia.txt").write_text("1")
+    async with client_of(served.url) as client, client_of(served.url) as other:
+        for request in (b"\r\n" + DATA, *[DATA] * 20, *[b"\r\n" + DATA] * 20):
+            assert (await client.ask(request)).body == b"1"
+        assert served.parsed == 41
+        for _ in range(40):
+            assert (await other.ask(DATA)).body == b"1"
+        assert served.parsed < 41 + 40
+
+
+async def test_a_write_that_fails_is_not_done_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may still take effect: done again, it could undo another one that came between."""
+    disk = Disk(monkeypatch)
+    async with client_of(served.url) as client, client_of(served.url) as other:
+        assert [(await client.ask(post(b"1"))).status for _ in range(3)] == [200] * 3
+        parsed = served.parsed
+        with disk.failing("file"):
+            failed = await client.ask(post(b"2"))
+            assert failed.status == 503
+            assert b"Input/output error" in failed.body
+        assert served.parsed == parsed + 1
+        assert await counted(other, 'kubia_pet_commit_seconds_count{outcome="failed"}') == 1
+        assert (await client.ask(post(b"3"))).status == 200
+        assert (await client.ask(DATA)).body == b"3"
+
+
+async def test_nothing_runs_between_the_end_of_a_request_and_its_answer(tmp_path: Path) -> None:
+    """So aiohttp does it, and the short cut leans on it: what it remembers holds for what comes next."""
+    app = build(Settings(data_dir=tmp_path), pod="kubia-0", service=None, port=8080)
+    sent: list[int] = []
+
+    @web.middleware
+    async def watch(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        response = await handler(request)
+        asyncio.get_running_loop().call_soon(lambda: sent.append(request.writer.output_size))
+        return response
+
+    app.middlewares.insert(0, watch)
+    got = []
+    async with serving(app) as (url, _), client_of(url) as client:
+        for request in (DATA, post(b"x" * 8000), HEAD, MATCH, DATA + HEAD, NOWHERE):
+            answers = [await client.ask(request)]
+            answers += [await client.answer(HEAD)] if request == DATA + HEAD else []
+            got += [len(answer.header + answer.body) for answer in answers]
+    assert sent == got
 
 
 async def test_it_gets_a_new_value_at_once_whoever_changed_it_and_however(held: Pod) -> None:
@@ -220,6 +287,7 @@ async def metric(client: Client, what: str) -> float:
 
 
 async def test_the_end_of_a_request_that_came_in_two_packets_is_no_request(held: Pod) -> None:
+    await holds(held, b"1")
     async with client_of(held.url) as client:
         client.writer.write(DATA[:20])
         await asyncio.sleep(0.05)  # two packets
@@ -228,6 +296,7 @@ async def test_the_end_of_a_request_that_came_in_two_packets_is_no_request(held:
 
 
 async def test_a_request_and_the_begin_of_one_are_no_request_and_a_begin_again(held: Pod) -> None:
+    await holds(held, b"1")
     async with client_of(held.url) as client:
         assert [(await client.ask(DATA + b"GET /da")).status for _ in range(2)] == [200, 400]
 

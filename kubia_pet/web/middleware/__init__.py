@@ -1,1 +1,7 @@
 """Middleware: admission, error mapping, instrumentation."""
+
+from kubia_pet.web.middleware.admission import Admission
+from kubia_pet.web.middleware.instrumentation import Instrumentation
+from kubia_pet.web.middleware.pipeline import Pipeline
+
+__all__ = ["Admission", "Instrumentation", "Pipeline"]

@@ -1,0 +1,80 @@
+"""The cluster as this pod sees it: everybody's value, and who is there."""
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from kubia_pet.aio.coalescer import Coalescer
+from kubia_pet.limits import OFFLOAD_BYTES
+from kubia_pet.peers.gather import Cluster
+from kubia_pet.store import Store
+from kubia_pet.web.problem import JSON, TEXT, json_response, preferred
+from kubia_pet.web.render import Overview
+from kubia_pet.web.replay import Work, perform
+from kubia_pet.web.route import Route
+
+
+class OverviewHandlers:
+    """What shows this pod among its peers. `cluster` is None where it looks for none."""
+
+    def __init__(self, pod: str, store: Store, cluster: Cluster | None) -> None:
+        self._pod = pod
+        self._store = store
+        self._cluster = cluster
+        self._rendering = {
+            TEXT: self._rendered_by(Overview.as_text),
+            JSON: self._rendered_by(Overview.as_json),
+        }
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        return [Route("GET", "/", self.overview), Route("GET", "/peers", self.peers)]
+
+    async def overview(self, request: web.Request) -> web.Response:
+        """This pod's value, then the cluster's."""
+        kind = preferred(request, TEXT, JSON)
+        body = await perform(request, self._rendering[kind])
+        return web.Response(
+            body=body,
+            headers={"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"},
+        )
+
+    async def peers(self, _: web.Request) -> web.Response:
+        """What discovery sees; asks no peer."""
+        if self._cluster is None:
+            nobody: dict[str, object] = {
+                "service": None,
+                "age": None,
+                "error": None,
+                "findings": [],
+                "peers": [],
+            }
+            return json_response({"pod": self._pod, **nobody})
+        found = await self._cluster.discovery.discover()
+        peers = [
+            {
+                "name": peer.name,
+                "ordinal": peer.ordinal,
+                "self": peer.is_self,
+                "endpoints": [{"address": address, "port": port} for address, port in peer.endpoints],
+            }
+            for peer in found.peers
+        ]
+        return json_response({"pod": self._pod, "service": found.service, **found.state(), "peers": peers})
+
+    def _rendered_by(self, render: Callable[[Overview], bytes]) -> Work[bytes]:
+        """Gathering and rendering, shared by all who ask at the same time."""
+
+        async def run() -> bytes:
+            reading = self._store.read()
+            gathered = await self._cluster.gather(reading) if self._cluster else None
+            overview = Overview(self._pod, await reading, gathered)
+            return (
+                await asyncio.to_thread(render, overview)
+                if overview.size > OFFLOAD_BYTES
+                else render(overview)
+            )
+
+        runs = Coalescer(run)
+        return Work(lambda _: runs.submit())

@@ -1,0 +1,71 @@
+"""The application's one middleware, which calls the parts in turn."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+
+from aiohttp import web
+
+from kubia_pet.limits import OFFLOAD_BYTES
+from kubia_pet.web.connections import Connections
+from kubia_pet.web.delivery import LargeResponses
+from kubia_pet.web.lifecycle import Lifecycle, State
+from kubia_pet.web.middleware.admission import Admission
+from kubia_pet.web.middleware.errors import problem_of
+from kubia_pet.web.middleware.instrumentation import Instrumentation
+from kubia_pet.web.replay import ReplayingProtocol
+from kubia_pet.web.route import NO_ROUTE, Handler, Route
+
+
+class Pipeline:
+    """Admits a request, has it handled, maps its error, sends its answer, counts it."""
+
+    def __init__(
+        self,
+        routes: Mapping[web.AbstractRoute, Route],
+        lifecycle: Lifecycle,
+        connections: Connections,
+        admission: Admission,
+        instrumentation: Instrumentation,
+    ) -> None:
+        self._routes = routes
+        self._lifecycle = lifecycle
+        self._connections = connections
+        self._admission = admission
+        self._instrumentation = instrumentation
+        self._large = LargeResponses()
+
+    @web.middleware
+    async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answers the request; every error becomes a response here and nowhere else."""
+        connection, began = request.protocol, time.monotonic()
+        route = self._routes.get(request.match_info.route, NO_ROUTE)
+        try:
+            try:
+                self._admission.admit(request, route)
+                if route.stream:
+                    self._connections.stream(connection)
+                    return await handler(request)
+                self._connections.begin(connection)
+                response = await handler(request)
+            except Exception as error:
+                problem = problem_of(error, request)
+                if route.stream and request.writer.output_size:  # its client has the begin of an answer
+                    raise ConnectionResetError from error
+                response = problem.response(request)
+            if self._lifecycle.state >= State.DRAINING:
+                response.force_close()
+            if isinstance(response, web.Response) and (size := _size(response)) > OFFLOAD_BYTES:
+                response = await self._large.send(request, response, size)
+        finally:
+            self._connections.end(connection)
+        count = self._instrumentation.counter(request, route, response.status)
+        count(time.monotonic() - began)
+        if isinstance(connection, ReplayingProtocol):
+            admits = partial(self._admission.admits_again, route)
+            connection.remember(request, response, admits=admits, count=count)
+        return response
+
+
+def _size(response: web.Response) -> int:
+    return len(response.body) if isinstance(response.body, bytes) else 0

@@ -1,0 +1,77 @@
+"""How a value comes in: within its limit, in time, as it is framed."""
+
+import time
+
+import pytest
+
+from tests.api.conftest import LIMIT
+from tests.hostile.clients.raw_http import body_of, exchange, request, statuses
+from tests.support.pod import Pod
+from tests.support.streams import ask, begin_upload, connect
+
+
+@pytest.mark.parametrize("expect", [(), ("Expect: 100-continue",)])
+async def test_a_value_over_the_limit_is_refused_before_a_byte_of_it_is_sent(
+    holding: str, expect: tuple[str, ...]
+) -> None:
+    answer = await exchange(holding, request("POST", "/", f"Content-Length: {LIMIT + 1}", *expect))
+    assert statuses(answer) == [413]
+
+
+async def test_a_value_over_the_limit_is_refused_while_it_streams(holding: str) -> None:
+    endless = b"%x\r\n" % (LIMIT + 1) + b"x" * (LIMIT + 1) + b"\r\n"
+    answer = await exchange(holding, request("PUT", "/", "Transfer-Encoding: chunked"), endless)
+    assert statuses(answer) == [413]
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 4096", "Transfer-Encoding: chunked"])
+async def test_a_value_of_exactly_the_limit_is_stored(strict: Pod, framing: str) -> None:
+    value = b"y" * LIMIT
+    body = value if framing.startswith("Content") else b"1000\r\n" + value + b"\r\n0\r\n\r\n"
+    assert statuses(await exchange(strict.url, request("POST", "/", framing, body=body))) == [200]
+    assert body_of(await ask(strict.url)) == value
+
+
+async def test_a_body_that_is_wanted_is_asked_for_once(strict: Pod) -> None:
+    reader, writer = await begin_upload(strict.url)
+    writer.write(b"four")
+    answer = await reader.read()
+    assert statuses(answer) == [200]
+    assert body_of(await ask(strict.url)) == b"four"
+    writer.close()
+
+
+async def test_a_client_of_http_1_0_is_not_told_to_continue(strict: Pod) -> None:
+    sent = b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n1"
+    assert statuses(await exchange(strict.url, sent)) == [200]
+
+
+@pytest.mark.parametrize(
+    ("framing", "begun"),
+    [("Content-Length: 10", b"12345"), ("Transfer-Encoding: chunked", b"5\r\n12345\r\n")],
+)
+async def test_a_body_that_stalls_is_given_up(holding: str, framing: str, begun: bytes) -> None:
+    answer = await exchange(holding, request("POST", "/", framing, body=begun))
+    assert statuses(answer) == [408]
+
+
+async def test_a_body_that_drips_gains_no_time(holding: str) -> None:
+    began = time.monotonic()
+    answer = await exchange(holding, request("POST", "/", "Content-Length: 99"), *([b"x"] * 40), pause=0.1)
+    assert statuses(answer) in ([408], [])  # closed while it drips: the answer may not be read in time
+    assert time.monotonic() - began < 1 + 2 + 0.5  # the deadline, two seconds more, the last pieces
+
+
+async def test_a_body_that_breaks_off_is_not_a_value(holding: str) -> None:
+    _, writer = await connect(holding, request("POST", "/", "Content-Length: 10", body=b"12345"))
+    writer.close()
+    await writer.wait_closed()
+    answer = await exchange(
+        holding, request("POST", "/", "Transfer-Encoding: chunked", body=b"5\r\n123456\r\n")
+    )
+    assert statuses(answer) in ([400], [])
+
+
+async def test_an_encoded_value_is_refused(holding: str) -> None:
+    lines = ("Content-Encoding: gzip", "Content-Length: 4")
+    assert statuses(await exchange(holding, request("POST", "/", *lines, body=b"1234"))) == [415]

@@ -1,0 +1,111 @@
+"""The cap on connections: who makes room for whom."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from kubia_pet.limits import CONNECTION_RESERVE
+from tests.hostile.clients.raw_http import body_of, deaf_client, exchange, header_of, request, statuses
+from tests.hostile.clients.vitals import reads_proc
+from tests.support.pod import Pod
+from tests.support.streams import ask, begin_upload, connect, is_closed
+
+
+async def test_connections_without_a_request_make_room_before_those_that_are_used(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+        cap = 1 + CONNECTION_RESERVE
+        used = await connect(pod.url)
+        for _ in range(3):
+            used[1].write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            await used[0].readuntil(b"alive\n")
+        idle = [await connect(pod.url) for _ in range(cap - 1)]
+        assert not await is_closed(idle[0][0], 0.1)
+        more = [await connect(pod.url) for _ in range(5)]
+        assert [await is_closed(reader) for reader, _ in idle[:5]] == [True] * 5
+        assert not await is_closed(idle[5][0], 0.1)
+        used[1].write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        await used[0].readuntil(b"alive\n")
+        assert pod.log.read_text().count("Over 65 connections") == 1
+        for _, writer in (used, *idle, *more):
+            writer.transport.abort()
+
+
+async def test_a_probe_may_take_its_time_though_others_use_up_all_connections(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    asked = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+        used = [await connect(pod.url, asked) for _ in range(1 + CONNECTION_RESERVE)]
+        for reader, _ in used:
+            await reader.readuntil(b"alive\n")
+        probe = await connect(pod.url)
+        others = [await connect(pod.url) for _ in range(20)]
+        assert await is_closed(used[20][0])
+        probe[1].write(asked)
+        await probe[0].readuntil(b"alive\n")
+        for _, writer in (probe, *used, *others):
+            writer.transport.abort()
+
+
+async def test_a_burst_of_connections_does_not_pass_the_cap(tmp_path: Path, loop: dict[str, str]) -> None:
+    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+        pod.process.send_signal(signal.SIGSTOP)  # they all wait in the backlog
+        burst = [await connect(pod.url) for _ in range(300)]
+        pod.process.send_signal(signal.SIGCONT)
+        assert statuses(await ask(pod.url, "GET", "/healthz")) == [200]
+        still_open = [not await is_closed(reader, 0.01) for reader, _ in burst]
+        assert sum(still_open) <= 1 + CONNECTION_RESERVE
+        for _, writer in burst:
+            writer.transport.abort()
+
+
+async def test_probes_and_peers_are_answered_though_every_request_lasts(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    with Pod(tmp_path / "data", "--max-connections=2", env=loop) as pod:
+        busy = [await begin_upload(pod.url) for _ in range(2)]
+        assert statuses(await ask(pod.url, "GET", "/readyz")) == [200]
+        answer = await ask(pod.url, "GET", "/")
+        assert (statuses(answer), header_of(answer, "Retry-After")) == ([503], "1")
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert statuses(await ask(pod.url, "GET", path)) == [200]
+        assert statuses(await ask(pod.url, "GET", "/data")) == [404]  # no value yet: that is an answer
+        for _, writer in busy:
+            writer.transport.abort()
+
+
+async def test_when_all_are_busy_the_longest_busy_one_makes_room(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    size = 500_000
+    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+        await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
+        deaf = []
+        for _ in range(1 + CONNECTION_RESERVE):
+            client = deaf_client(pod.url)
+            client.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.recv(1)  # its answer has begun
+            deaf.append(client)
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert statuses(await ask(pod.url, "GET", path)) == [200]
+        for client in deaf:
+            client.close()
+
+
+@reads_proc
+@pytest.mark.parametrize("limit", ["-S -n 200", "-n 200"], ids=["soft", "hard"])
+async def test_connections_leave_the_store_files_to_open(
+    tmp_path: Path, loop: dict[str, str], limit: str
+) -> None:
+    shell = ("sh", "-c", f'ulimit {limit}; exec "$@"', "sh")
+    with Pod(tmp_path / "data", prefix=shell, env=loop) as pod:
+        idle = [await connect(pod.url) for _ in range(300)]
+        stored = await exchange(pod.url, request("POST", "/", "Content-Length: 1", body=b"1"))
+        assert statuses(stored) == [200]
+        assert body_of(await ask(pod.url)) == b"1"
+        assert "Traceback" not in pod.log.read_text()
+        for _, writer in idle:
+            writer.transport.abort()

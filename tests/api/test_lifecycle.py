@@ -1,0 +1,139 @@
+"""The end of a pod, and a signal at its start."""
+
+import asyncio
+import re
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.clients.raw_http import (
+    address_of,
+    body_of,
+    deaf_client,
+    exchange,
+    header_of,
+    request,
+    statuses,
+)
+from tests.support.pod import Pod, until
+from tests.support.streams import ask, begin_upload, connect
+
+
+def process_listens(pod: Pod) -> bool:
+    try:
+        socket.create_connection(address_of(pod.url), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+async def test_a_pod_that_drains_is_not_ready_but_serves(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--drain=60s") as pod:
+        await exchange(pod.url, request("POST", "/", "Content-Length: 1", body=b"1"))
+        pod.process.send_signal(signal.SIGTERM)
+        until("the drain", lambda: "is ending" in pod.log.read_text())
+        kept = await connect(pod.url, b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = await kept[0].read()
+        assert (statuses(answer), body_of(answer), header_of(answer, "Connection")) == ([200], b"1", "close")
+        assert statuses(await ask(pod.url, "GET", "/readyz")) == [503]
+        assert statuses(await ask(pod.url, "GET", "/healthz")) == [200]
+        assert statuses(await exchange(pod.url, request("POST", "/", "Content-Length: 1", body=b"2"))) == [
+            200
+        ]
+        kept[1].close()
+        began = time.monotonic()
+        assert pod.terminate() == 0  # the second signal
+        assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_an_upload_under_way_at_the_signal_is_acknowledged(
+    tmp_path: Path, loop: dict[str, str], number: signal.Signals
+) -> None:
+    with Pod(tmp_path / "data", env=loop) as pod:
+        reader, writer = await begin_upload(pod.url)
+        idle = await connect(pod.url)
+        pod.process.send_signal(number)
+        await asyncio.to_thread(until, "the listener to close", lambda: not process_listens(pod))
+        for byte in b"four":
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.1)  # the upload lasts: that is what is tested
+        answer = await reader.read()
+        assert statuses(answer) == [200]
+        assert await asyncio.to_thread(pod.process.wait, 5) == 0
+        assert (pod.data_dir / "kubia.txt").read_bytes() == b"four"
+        for each in (writer, idle[1]):
+            each.transport.abort()
+
+
+async def test_a_large_answer_under_way_at_the_signal_is_sent_whole(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    size = 1 << 20
+    with Pod(tmp_path / "data", env=loop) as pod:
+        await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=b"x" * size))
+        slow = deaf_client(pod.url)
+        slow.sendall(request("GET", "/data"))
+        answer = bytearray(await asyncio.to_thread(slow.recv, 1))
+        pod.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(until, "the listener to close", lambda: not process_listens(pod))
+        while some := await asyncio.to_thread(slow.recv, 1 << 16):
+            answer += some
+        slow.close()
+        assert len(body_of(bytes(answer))) == size
+        assert await asyncio.to_thread(pod.process.wait, 5) == 0
+
+
+async def test_a_request_that_never_ends_does_not_delay_the_end(tmp_path: Path, loop: dict[str, str]) -> None:
+    with Pod(tmp_path / "data", "--finish=500ms", env=loop) as pod:
+        _, writer = await begin_upload(pod.url)
+        began = time.monotonic()
+        assert await asyncio.to_thread(pod.terminate) == 0
+        assert 0.4 < time.monotonic() - began < 0.5 + 2
+        assert "Traceback" not in pod.log.read_text()
+        writer.transport.abort()
+
+
+async def test_a_further_signal_ends_the_wait_for_what_is_in_flight(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--finish=60s") as pod:
+        _, writer = await begin_upload(pod.url)
+        pod.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(until, "the listener to close", lambda: not process_listens(pod))
+        began = time.monotonic()
+        assert await asyncio.to_thread(pod.terminate) == 0
+        assert time.monotonic() - began < 2
+        writer.transport.abort()
+
+
+async def test_connections_that_idle_do_not_delay_the_end(tmp_path: Path, loop: dict[str, str]) -> None:
+    with Pod(tmp_path / "data", env=loop) as pod:
+        idle = [await connect(pod.url, b"GET /" * (each % 2)) for each in range(20)]
+        kept = await connect(pod.url, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        await kept[0].readuntil(b"alive\n")
+        began = time.monotonic()
+        assert await asyncio.to_thread(pod.terminate) == 0
+        assert time.monotonic() - began < 2
+        for _, writer in (kept, *idle):
+            writer.transport.abort()
+
+
+def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data"):
+        waiting = Pod(tmp_path / "data", "--lock-wait=60s", name="kubia-1").launch()
+        try:
+            until("the second pod to handle signals", lambda: _handles_sigterm(waiting.process.pid))
+            assert waiting.terminate() == 0
+        finally:
+            waiting.kill()
+
+
+def _handles_sigterm(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        pytest.skip("needs /proc to know when the process handles signals")
+    caught = re.search(r"SigCgt:\s*(\w+)", status.read_text())
+    return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
