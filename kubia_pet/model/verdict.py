@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from kubia_pet.model.commit import Commit
 from kubia_pet.model.ledger import Finding, Kind, Record, Sighting
+from kubia_pet.model.ledger_state import LedgerState
+from kubia_pet.model.mount import Mount
 
 _ADOPT = "take the volume as it is: kubia-pet adopt."
 _SENTENCES: dict[Kind, tuple[str, str | None]] = {
@@ -32,51 +33,74 @@ _SENTENCES: dict[Kind, tuple[str, str | None]] = {
         "Somebody else than this program changed the value; that is no fault.",
         f"POST a value, or {_ADOPT}",
     ),
-    Kind.UNKNOWN: ("It is not known whose volume this is.", None),
+    Kind.UNKNOWN: (
+        "It is not known whose volume this is.",
+        f"Nothing is lost but what was known of it: {_ADOPT}",
+    ),
     Kind.GOOD: ("This pod's own volume, with all that was acknowledged.", None),
 }
-_DAMAGED = f"Nothing is lost but what was known: {_ADOPT}"
+_NO_VOLUMES = {"container": "the container's own disk, or its pod's", "memory": "memory"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`message`, each of `evidence` and `remedy` are sentences; `survived` is what a good volume came through."""
+    """`message`, each of `evidence` and `remedy` are sentences; `survived` is what a good volume went through."""
 
     verdict: Kind
     message: str
-    evidence: tuple[str, ...]
-    remedy: str | None
+    evidence: tuple[str, ...] = ()
+    remedy: str | None = None
     survived: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether there is evidence that the volume is another pod's, or another pod's too."""
+        return any(each.kind in (Kind.SWAPPED, Kind.SHARED) for each in self.findings)
 
 
-def judge(record: Record | None, findings: tuple[Finding, ...], *, pending: str | None) -> Verdict:
-    """The gravest of the findings, or good; unknown without a record, or while the sentence `pending` holds."""
-    found = sorted((*(record.findings if record else ()), *findings), key=lambda each: each.kind.rank)
-    evidence = tuple(dict.fromkeys(each.evidence for each in found))
+def judge(
+    state: LedgerState, *, name: str | None, mount: Mount | None, witnesses: str, pending: bool
+) -> Verdict:
+    """The gravest of what was found, or good.
+
+    `mount` is None where it is not to be judged; `witnesses` says who was asked, `pending` that nobody has been
+    yet: then, and without a ledger, nothing is known.
+    """
+    record = state.record
+    found = list(record.findings) if record else []
+    if record is not None and (swapped := _named(record, name)):
+        found.append(swapped)
+    if mount is not None and mount.kind in _NO_VOLUMES:
+        evidence = f"{mount.point} is {_NO_VOLUMES[mount.kind]}: {mount.type} on {mount.source}."
+        found.append(Finding(Kind.NOT_A_VOLUME, evidence))
+    if state.changed is not None:
+        found.append(Finding(Kind.CHANGED_OUTSIDE, state.changed))
+    found.sort(key=lambda each: each.kind.rank)
+    sentences = tuple(each.evidence for each in found)
     if found:
-        kind = found[0].kind
-    elif record is None or pending:
-        kind, evidence = Kind.UNKNOWN, (pending,) if pending else ()
-    else:
-        kind, evidence = Kind.GOOD, (_without_a_gap(record),)
-    message, remedy = _SENTENCES[kind]
-    if kind is Kind.UNKNOWN and found:
-        remedy = _DAMAGED
-    return Verdict(kind, message, evidence, remedy, record.survived() if record and kind is Kind.GOOD else ())
+        message, remedy = _SENTENCES[found[0].kind]
+        return Verdict(found[0].kind, message, sentences, remedy, findings=tuple(found))
+    if record is None or not state.durable or pending:
+        message, _ = _SENTENCES[Kind.UNKNOWN]
+        return Verdict(Kind.UNKNOWN, message, (state.fault or witnesses,))
+    message, _ = _SENTENCES[Kind.GOOD]
+    return Verdict(Kind.GOOD, message, (_without_a_gap(record), witnesses), survived=record.survived())
 
 
-def named(record: Record, name: str | None) -> Finding | None:
+def _named(record: Record, name: str | None) -> Finding | None:
     """That the ledger names another pod; never where either of the two full names is not known."""
     if name is None or record.name is None or record.name == name:
         return None
     return Finding(Kind.SWAPPED, f"The ledger says that this is the volume of {record.name}, not of {name}.")
 
 
-def remembered(record: Record, last: Commit | None, peer: str, sighting: Sighting) -> Finding | None:
+def remembered(record: Record, live: int, peer: str, sighting: Sighting) -> Finding | None:
     """What a peer's memory of this pod's name says against the volume.
 
     What peers saw before the volume was adopted is settled, and so is what they saw of its earlier ids. A
-    damaged ledger proves nothing. A start older than the history reaches is no evidence.
+    damaged ledger proves nothing. A start older than the history reaches is no evidence. `live` is how many
+    commits the newest start has made.
     """
     settled = record.adopted is not None and sighting.seen <= record.adopted
     damaged = any(each.kind is Kind.UNKNOWN for each in record.findings)
@@ -95,11 +119,9 @@ def remembered(record: Record, last: Commit | None, peer: str, sighting: Sightin
     if start is None:
         return Finding(
             Kind.ROLLED_BACK,
-            f"{seen} start {sighting.number} ({sighting.start}) of this volume, which its history does not have.",
+            f"{seen} start {sighting.number} ({sighting.start}) of this volume; its history has no such start.",
         )
-    commits = start.commits
-    if start is record.start:
-        commits = last.count if last is not None and last.start == start.id else 0
+    commits = live if start is record.start else start.commits
     if commits is not None and sighting.count > commits:
         return Finding(
             Kind.ROLLED_BACK,
@@ -130,6 +152,5 @@ def intruded(record: Record, on_disk: Record) -> Finding | None:
 
 def _without_a_gap(record: Record) -> str:
     first, last = record.starts[0].number, record.start.number
-    commits = sum(each.commits or 0 for each in record.starts)
     starts = f"Starts {first} to {last}" if first < last else f"Start {last}"
-    return f"{starts} of this volume, {commits} commits before this start, without a gap."
+    return f"{starts} of this volume, without a gap."

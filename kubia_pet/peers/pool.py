@@ -1,4 +1,4 @@
-"""Requests to peers, `GET /data`: each in time, over connections that are kept alive."""
+"""Requests to peers, mostly `GET /data`: each in time, over connections that are kept alive."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -19,20 +19,23 @@ from kubia_pet.peers.connection import (
 )
 
 _REQUEST = (
-    b"GET /data HTTP/1.1\r\nHost: %b:%d\r\nUser-Agent: kubia-pet/"
+    b"GET %b HTTP/1.1\r\nHost: %b:%d\r\nUser-Agent: kubia-pet/"
     + __version__.encode()
-    + b"\r\nAccept: */*\r\nAccept-Encoding: identity\r\n\r\n"
+    + b"\r\nAccept: */*\r\nAccept-Encoding: identity\r\nKubia-Pet-Peer: ?1\r\n\r\n"
 )
 
 
 class ConnectionPool:
-    """Fetches `/data`, and keeps one connection to each endpoint for the next request.
+    """Fetches `path` from peers, and keeps one connection to each endpoint for the next request.
 
     `timeout` and `connect_timeout` are seconds, of a whole answer and of one connection; `limit` and `judge`
     are those of a PeerConnection.
     """
 
-    def __init__(self, *, timeout: float, connect_timeout: float, limit: int, judge: Judge) -> None:
+    def __init__(
+        self, *, timeout: float, connect_timeout: float, limit: int, judge: Judge, path: str = "/data"
+    ) -> None:
+        self._path = path.encode()
         self._timeout = timeout
         self._connect_timeout = connect_timeout
         self._limit = limit
@@ -74,7 +77,7 @@ class ConnectionPool:
         address, port = endpoint
         host = f"[{address}]" if ":" in address else address
         response.add_done_callback(partial(self._done, connection, endpoint))
-        connection.send(_REQUEST % (host.encode(), port), response, retry)
+        connection.send(_REQUEST % (self._path, host.encode(), port), response, retry)
 
     def _done(
         self, connection: PeerConnection, endpoint: Endpoint, response: asyncio.Future[Response]

@@ -9,12 +9,14 @@ from kubia_pet.store.errors import (
     VolumeUnavailableError,
     VolumeUnusableError,
 )
+from kubia_pet.store.ledger import Ledger
 from kubia_pet.store.storage import Storage
 from kubia_pet.store.store import Store, StoreObserver
 from kubia_pet.store.volume import Volume
 
 __all__ = [
     "Condition",
+    "Ledger",
     "PreconditionFailedError",
     "Storage",
     "Store",

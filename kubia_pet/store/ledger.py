@@ -10,13 +10,13 @@ from kubia_pet.limits import MAX_PARENTS, MAX_STARTS
 from kubia_pet.model.commit import Commit
 from kubia_pet.model.continuity import Found, opened
 from kubia_pet.model.ledger import Finding, Record, Sighting, Start, now
+from kubia_pet.model.ledger_state import Identity, LedgerState
 from kubia_pet.model.verdict import intruded
 from kubia_pet.store import ledger_file
 from kubia_pet.store.atomic_file import sync
 from kubia_pet.store.commit_number import CommitSlots, set_number
 from kubia_pet.store.errors import reason
 from kubia_pet.store.ledger_file import DamagedError
-from kubia_pet.store.ledger_state import Identity, LedgerState
 
 
 class Ledger:

@@ -183,9 +183,13 @@ class Store:
             loop = asyncio.get_running_loop()
             loop.call_soon(loop.call_soon, log.info, "%s%s", done, shared)
 
-    def between_commits(self, job: Callable[[], T]) -> asyncio.Future[T]:
-        """Runs it in the thread of all changes, while there is none."""
-        return self._writer.submit(job)
+    async def between_commits(self, job: Callable[[], T]) -> T:
+        """Runs it in the thread of all changes, while there is none. Raises StoreError if that takes too long."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._writer.submit(job)
+        except TimeoutError as error:
+            raise self._health.too_slow() from error
 
     async def _leave(self) -> None:
         # Behind a commit that still hangs: whoever has the lock next must not find it writing.

@@ -5,55 +5,40 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-import aiofiles
-
 _MEMORY = {"tmpfs", "ramfs", "hugetlbfs"}
-# A kubelet's directory for what goes when its pod goes, as the root of a bind mount.
+# A kubelet's directory for what goes when its pod goes, in the root of a bind mount.
 _OF_THE_POD = "/volumes/kubernetes.io~empty-dir/"
 
 
 @dataclass(frozen=True)
 class Mount:
-    """Where a directory's bytes are: on a volume, the container's own disk, in memory, or not known.
+    """Where a directory's bytes are: `kind` is volume, container, memory or unknown.
 
-    `container` is what goes when the container, or its pod, goes: an emptyDir is that too.
+    `container` is what goes when the container or its pod goes: its own disk, or an emptyDir.
     """
 
-    kind: str
+    kind: str = "unknown"
     type: str | None = None
     source: str | None = None
     point: str | None = None
     read_only: bool | None = None
 
 
-UNKNOWN = Mount("unknown")
-
-
-async def mount_of(path: str, table: str = "/proc/self/mountinfo") -> Mount:
-    """The mount that holds the absolute `path`; unknown where the system has no such table."""
-    try:
-        async with aiofiles.open(table, encoding="utf-8", errors="surrogateescape") as file:
-            text = await file.read()
-    except OSError:
-        return UNKNOWN
-    return find(text, path)
-
-
-def find(table: str, path: str) -> Mount:
-    """The mount of that table which holds the absolute `path`."""
-    best: tuple[int, Mount] | None = None
+def mount_of(path: str, table: str) -> Mount:
+    """The mount of a table like /proc/self/mountinfo that holds the absolute `path`."""
+    best: tuple[int, Mount] = (0, Mount())
     for point, mount in _mounts(table):
         # Of two at one point the later one hides the other.
-        if PurePosixPath(path).is_relative_to(point) and (best is None or len(point) >= best[0]):
+        if PurePosixPath(path).is_relative_to(point) and len(point) >= best[0]:
             best = len(point), mount
-    return best[1] if best else UNKNOWN
+    return best[1]
 
 
 def _mounts(table: str) -> Iterator[tuple[str, Mount]]:
     for line in table.splitlines():
         before, separator, after = line.partition(" - ")
         fields, rest = before.split(" "), after.split(" ")
-        if not separator or len(fields) < 6 or len(rest) < 2:  # noqa: PLR2004 - the fields that it has
+        if not separator or len(fields) < 6 or len(rest) < 2:  # noqa: PLR2004 - the fields that a line has
             continue
         root, point, options = _plain(fields[3]), _plain(fields[4]), fields[5]
         kind = "volume"
