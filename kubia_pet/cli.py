@@ -89,6 +89,29 @@ def health(host: str, port: int) -> None:
     sys.exit(not alive)
 
 
+@main.command()
+@click.option("--host", default="127.0.0.1", envvar=f"{ENV_PREFIX}_HOST", show_default=True, show_envvar=True)
+@click.option(
+    "--port", type=int, default=8080, envvar=f"{ENV_PREFIX}_PORT", show_default=True, show_envvar=True
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    envvar=f"{ENV_PREFIX}_TOKEN_FILE",
+    show_envvar=True,
+    help="What the pod asks for where it has one.",
+)
+def adopt(host: str, port: int, token_file: Path | None) -> None:
+    """Have the pod on this machine, or in this container, take its volume as it is."""
+    from kubia_pet.client import adopt
+
+    done, sentence = adopt(
+        host, port, timeout=5, token=token_file.read_text().strip() if token_file else None
+    )
+    click.echo(sentence)
+    sys.exit(not done)
+
+
 def _run(coroutine: Any) -> None:
     try:
         import uvloop

@@ -24,6 +24,7 @@ MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
 # --- the ledger -----------------------------------------------------------------------------------
 MAX_STARTS = 64  # that a volume's history has
 MAX_PARENTS = 64  # ids that it had before it was adopted
+FSYNCS_KEPT = 256  # times of the newest
 MAX_LEDGER_BYTES = 1 << 20  # of a file of the ledger: a history, or MAX_PEERS peers
 WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
 WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other

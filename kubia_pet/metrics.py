@@ -7,6 +7,8 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from kubia_pet.model.ledger import Kind
+
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -50,6 +52,14 @@ class Metrics:
         Gauge(
             "kubia_pet_value_bytes", "Size of the value when last seen.", registry=self._registry
         ).set_function(lambda: self._size)
+        self._verdicts = cache(
+            Gauge(
+                "kubia_pet_verdict", "1 for the verdict on the volume, 0 for the others.", ("verdict",),
+                registry=self._registry,
+            ).labels
+        )  # fmt: skip
+        for verdict in Kind:
+            self._verdicts(verdict)
         self._discovered_at = float("nan")
         Gauge(
             "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
@@ -78,6 +88,11 @@ class Metrics:
     def asked(self, outcome: str) -> None:
         """Counts a peer's answer; `outcome` is ok or the error's code."""
         self._peers(outcome).inc()
+
+    def judged(self, verdict: str) -> None:
+        """Notes the verdict on the volume."""
+        for each in Kind:
+            self._verdicts(each).set(each == verdict)
 
     def render(self) -> bytes:
         """All of it in the text format."""

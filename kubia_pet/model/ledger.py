@@ -54,9 +54,9 @@ class Start:
 
 @dataclass(frozen=True)
 class Record:
-    """The ledger's file. `starts` has at least one once it is kept, the newest last; so `parents`, earlier ids,
-    have the newest first.
+    """The ledger's file.
 
+    `starts` has at least one once it is kept, the newest last; `parents` are earlier ids, the newest first.
     `adopted` is when somebody last took the volume as it is, `accepted` the ETag of a value without a number
     that was taken so; `ended` says whether the newest start ended in order.
     """
@@ -131,6 +131,14 @@ class Sighting:
     number: int
     count: int
     seen: str
+
+
+def age(moment: str) -> float | None:
+    """The seconds since such a moment, by the wall clock; None where it is none."""
+    try:
+        return round(time.time() - datetime.fromisoformat(moment).timestamp(), 3)
+    except ValueError:
+        return None
 
 
 def now() -> str:

@@ -9,10 +9,14 @@ from typing import Any
 from kubia_pet.model.ledger import Sighting
 
 POD, VOLUME, START, COMMIT = "Kubia-Pet-Pod", "Kubia-Pet-Volume", "Kubia-Pet-Start", "Kubia-Pet-Commit"
+PEER = "Kubia-Pet-Peer"  # that a peer asks, and wants to know of the volume
 _NAME = re.compile(r"[a-z0-9._-]{1,253}")
 _HEX16, _HEX32 = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{32}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _MOST = 10**15
+_FIELDS = tuple(name.lower().encode() for name in (POD, VOLUME, START, COMMIT))
+Fields = tuple[bytes | None, ...]
 
 
 @dataclass(frozen=True)
@@ -50,22 +54,20 @@ def from_json(body: bytes) -> Testimony | None:
     return Testimony(pod, seen, _sighting(remembers))
 
 
-def from_header(header: Mapping[bytes, bytes], seen: str) -> Testimony | None:
-    """What the header of a peer's answer says, whose names are in lower case; None where it says nothing."""
-    fields = [header.get(name.lower().encode(), b"").decode("ascii", "replace") for name in _FIELDS]
-    pod, volume, start, count = fields
+def fields_of(header: Mapping[bytes, bytes]) -> Fields:
+    """What a header, whose names are in lower case, may say of a volume, to be compared or read."""
+    return tuple(header.get(name) for name in _FIELDS)
+
+
+def from_fields(fields: Fields, seen: str) -> Testimony | None:
+    """What those fields, seen at that moment, say; None where they say nothing."""
+    pod, volume, start, count = ((each or b"").decode("ascii", "replace") for each in fields)
     number, _, start = start.partition(" ")
-    if not (
-        _NAME.fullmatch(pod) and number.isdecimal() and count.isdecimal() and len(number + count) < _DIGITS
-    ):
+    if not (_NAME.fullmatch(pod) and _NUMBER.fullmatch(number) and _NUMBER.fullmatch(count)):
         return None
     members = {"volume": volume, "start": start, "number": int(number), "count": int(count), "seen": seen}
     own = _sighting(members)
-    return own and Testimony(pod, own)
-
-
-_FIELDS = (POD, VOLUME, START, COMMIT)
-_DIGITS = 30
+    return Testimony(pod, own) if own is not None else None
 
 
 def _sighting(members: Any) -> Sighting | None:

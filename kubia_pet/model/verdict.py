@@ -53,6 +53,11 @@ class Verdict:
     survived: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
+    def members(self) -> dict[str, object]:
+        """For JSON."""
+        names = ("verdict", "message", "evidence", "remedy", "survived")
+        return {name: getattr(self, name) for name in names}
+
     @property
     def is_foreign(self) -> bool:
         """Whether there is evidence that the volume is another pod's, or another pod's too."""

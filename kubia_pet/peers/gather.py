@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, Self
@@ -38,6 +38,8 @@ class Gathered:
 class Cluster:
     """Asks the peers that discovery finds for their values.
 
+    `on_response` is told of each answer that is heard.
+
     Use it as an async context manager: its connections are kept alive between two gatherings and closed
     at its exit. `peer_timeout`, `connect_timeout` and `gather_timeout` are seconds; `peer_limit` and
     `gather_limit` bound the bytes of one peer's value and of all together, so that a gathering needs up
@@ -56,6 +58,7 @@ class Cluster:
         observer: ClusterObserver,
     ) -> None:
         self.discovery = discovery
+        self.on_response: Callable[[Peer, Response], None] = lambda _, __: None
         self._gather_timeout = gather_timeout
         self._gather_limit = gather_limit
         self._observer = observer
@@ -101,6 +104,7 @@ class Cluster:
 
     def _result(self, budget: Budget, peer: Peer, response: asyncio.Future[Response]) -> PeerResult:
         try:
+            self.on_response(peer, response.result())
             return PeerResult(peer, value_in(response.result(), budget))
         except FetchError as error:
             return PeerResult(peer, error=error.diagnostic)

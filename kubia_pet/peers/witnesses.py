@@ -12,6 +12,7 @@ from kubia_pet.limits import (
     MAX_TESTIMONY_BYTES,
     WITNESS_GRACE,
     WITNESS_INTERVAL,
+    WITNESS_PAUSE,
     WITNESS_ROUNDS,
 )
 from kubia_pet.model.continuity import Found
@@ -19,7 +20,7 @@ from kubia_pet.model.diagnostic import ErrorCode
 from kubia_pet.model.ledger import Kind, Sighting, now
 from kubia_pet.model.mount import Mount
 from kubia_pet.model.peer import Peer
-from kubia_pet.model.testimony import Testimony, from_header, from_json
+from kubia_pet.model.testimony import Fields, Testimony, fields_of, from_fields, from_json
 from kubia_pet.model.verdict import Verdict, judge, met, remembered
 from kubia_pet.peers.connection import FetchError, Response
 from kubia_pet.peers.memory import WitnessMemory
@@ -40,8 +41,9 @@ class Witnesses:
     """Asks the peers what they remember of this pod's volume, remembers theirs, and judges it by all that.
 
     Use it as an async context manager within the store's. `name` is this pod's full name, None where it has
-    none; `discovery` is None where it looks for no peers; `found` tells what is in the value's place. Peers
-    prove nothing about themselves: a verdict is evidence, and nothing is destroyed on it.
+    none; `discovery` is None where it looks for no peers; `found` tells what is in the value's place;
+    `is_cluster` whether what is no volume is a fault. Peers prove nothing about themselves: a verdict is
+    evidence, and nothing is destroyed on it.
     """
 
     def __init__(
@@ -52,16 +54,18 @@ class Witnesses:
         discovery: Discovery | None,
         *,
         name: str | None,
+        is_cluster: bool,
         peer_timeout: float,
         connect_timeout: float,
         observer: WitnessObserver,
     ) -> None:
-        self.mount: Mount | None = None  # None: it is not to be judged
+        self.name = name
+        self.mount = Mount()
+        self._is_cluster = is_cluster
         self._store = store
         self._ledger = ledger
         self._found = found
         self._discovery = discovery
-        self._name = name
         self._observer = observer
         self._memory = WitnessMemory(store, ledger)
         self._pool = ConnectionPool(
@@ -76,6 +80,7 @@ class Witnesses:
         self._start: str | None = None
         self._rounds = 0  # since this start
         self._gathered_at = float("-inf")
+        self._last: dict[str, tuple[Fields, float]] = {}  # that were heard in gatherings, and when
         self._logged: Kind | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -105,8 +110,8 @@ class Witnesses:
         """What is to be thought of this pod's volume now; logged when it changes."""
         verdict = judge(
             self._ledger.state,
-            name=self._name,
-            mount=self.mount,
+            name=self.name,
+            mount=self.mount if self._is_cluster else None,
             witnesses=self._who_was_asked(),
             pending=self._discovery is not None and not self._rounds,
         )
@@ -118,17 +123,34 @@ class Witnesses:
             log.log(level, "The volume is %s. %s", verdict.verdict, " ".join(sentences))
         return verdict
 
+    def members(self) -> dict[str, object]:
+        """The volume's id, this start, its commits and the verdict, for JSON."""
+        state, verdict = self._ledger.state, self.verdict()
+        record = state.record
+        return {
+            "volume": record and record.volume,
+            "start": record and record.start.number,
+            "commits": state.count,
+            "verdict": verdict.verdict,
+            "message": verdict.message,
+        }
+
     def testimony(self, of: str | None = None) -> Testimony | None:
         """What this pod says of its volume, and remembers of a peer's; None while it can say nothing."""
         own = self._ledger.state.sighting()
-        if own is None or self._name is None:
+        if own is None or self.name is None:
             return None
-        return Testimony(self._name, own, self.sightings.get(of) if of is not None else None)
+        return Testimony(self.name, own, self.sightings.get(of) if of is not None else None)
 
     def gathered(self, peer: Peer, response: Response) -> None:
         """A peer was asked for its value, and answered."""
-        self._gathered_at = asyncio.get_running_loop().time()
-        testimony = from_header(response.header, now())
+        time = self._gathered_at = asyncio.get_running_loop().time()
+        fields = fields_of(response.header)
+        last, heard_at = self._last.get(peer.name, (None, 0.0))
+        if fields == last and time - heard_at < WITNESS_PAUSE:  # as with each answer of a busy cluster
+            return
+        self._last[peer.name] = fields, time
+        testimony = from_fields(fields, now())
         if testimony is not None:
             self._hear(peer, testimony)
 
@@ -163,6 +185,7 @@ class Witnesses:
         recently = asyncio.get_running_loop().time() - self._gathered_at < WITNESS_INTERVAL
         peers = (await self._discovery.discover()).peers
         self._peers = tuple(peer for peer in peers if not peer.is_self)
+        self._last.clear()
         await asyncio.gather(*(self._ask(peer) for peer in (self._unheard() if recently else self._peers)))
 
     async def _ask(self, peer: Peer) -> None:
@@ -178,7 +201,7 @@ class Witnesses:
         self._memory.saw(peer.name, testimony.own)
         state = self._ledger.state
         if state.record is not None and state.durable:
-            findings = [met(state.record, self._name, peer.name, testimony.own)]
+            findings = [met(state.record, self.name, peer.name, testimony.own)]
             if testimony.remembers is not None:
                 findings.append(remembered(state.record, state.count, peer.name, testimony.remembers))
             self._memory.found(*filter(None, findings))

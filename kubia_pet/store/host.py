@@ -12,7 +12,7 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 async def mount_at(path: Path) -> Mount:
     """The mount on which a directory lies; one of unknown kind where the system does not say."""
-    return mount_of(str(path.absolute()), await _text(_MOUNTS))
+    return mount_of(str(path), await _text(_MOUNTS))
 
 
 async def boot_id() -> str | None:

@@ -12,6 +12,7 @@ from kubia_pet.model.value import Value
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
 from kubia_pet.store.directory import Locked, how_to_permit, open_locked
 from kubia_pet.store.errors import StoreError, VolumeUnavailableError, VolumeUnusableError, reason, translated
+from kubia_pet.store.fsync import FsyncTimes
 from kubia_pet.store.ledger import Ledger
 from kubia_pet.store.value_file import FILE, Content, ValueFile, open_value
 
@@ -28,7 +29,8 @@ class Volume:
     def __init__(self, path: Path, limit: int, ledger: Ledger | None = None) -> None:
         self.path = path
         self.ledger = ledger or Ledger()
-        self._file = AtomicFile(FILE)
+        self.fsyncs = FsyncTimes()
+        self._file = AtomicFile(FILE, self.fsyncs.sync)
         self._value = ValueFile(path, limit)
         self._locked: Locked | None = None
         self._directory = -1  # the locked one

@@ -1,7 +1,8 @@
 """Routes: what each answers."""
 
+from kubia_pet.web.handlers.ledger import LedgerHandlers
 from kubia_pet.web.handlers.ops import OpsHandlers
 from kubia_pet.web.handlers.overview import OverviewHandlers
 from kubia_pet.web.handlers.value import ValueHandlers
 
-__all__ = ["OpsHandlers", "OverviewHandlers", "ValueHandlers"]
+__all__ = ["LedgerHandlers", "OpsHandlers", "OverviewHandlers", "ValueHandlers"]

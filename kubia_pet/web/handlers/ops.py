@@ -6,6 +6,7 @@ from aiohttp import web
 
 from kubia_pet import __version__
 from kubia_pet.metrics import Metrics
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
 from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.problem import JSON, ProblemError
@@ -15,11 +16,14 @@ from kubia_pet.web.route import Route
 class OpsHandlers:
     """Liveness, readiness, metrics, OpenAPI."""
 
-    def __init__(self, pod: str, store: Store, metrics: Metrics, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self, pod: str, store: Store, metrics: Metrics, lifecycle: Lifecycle, refusing: Witnesses | None
+    ) -> None:
         self._pod = pod
         self._store = store
         self._metrics = metrics
         self._lifecycle = lifecycle
+        self._refusing = refusing
         self._openapi = (
             resources.files("kubia_pet").joinpath("openapi.json").read_text().replace("0.0.0", __version__)
         )
@@ -38,12 +42,17 @@ class OpsHandlers:
         return web.Response(text="alive\n")
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Readiness: this pod's own volume works and it is not ending; never its peers, never DNS."""
+        """Readiness: this pod's own volume works and it is not ending; peers and DNS are not asked.
+
+        Where that was asked for, it also is not another pod's.
+        """
         if self._lifecycle.state < State.READY:
             raise ProblemError(503, f"Pod {self._pod} is starting.")
         if self._lifecycle.state > State.READY:
             raise ProblemError(503, f"Pod {self._pod} is ending.")
         await self._store.check()
+        if self._refusing is not None and (verdict := self._refusing.verdict()).is_foreign:
+            raise ProblemError(503, " ".join((verdict.message, *verdict.evidence)))
         return web.Response(text="ready\n")
 
     async def metrics(self, _: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from aiohttp import web
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.limits import OFFLOAD_BYTES
 from kubia_pet.peers.gather import Cluster
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
 from kubia_pet.web.problem import JSON, TEXT, json_response, preferred
 from kubia_pet.web.render import Overview
@@ -18,10 +19,11 @@ from kubia_pet.web.route import Route
 class OverviewHandlers:
     """What shows this pod among its peers. `cluster` is None where it looks for none."""
 
-    def __init__(self, pod: str, store: Store, cluster: Cluster | None) -> None:
+    def __init__(self, pod: str, store: Store, cluster: Cluster | None, witnesses: Witnesses) -> None:
         self._pod = pod
         self._store = store
         self._cluster = cluster
+        self._witnesses = witnesses
         self._rendering = {
             TEXT: self._rendered_by(Overview.as_text),
             JSON: self._rendered_by(Overview.as_json),
@@ -69,7 +71,7 @@ class OverviewHandlers:
         async def run() -> bytes:
             reading = self._store.read()
             gathered = await self._cluster.gather(reading) if self._cluster else None
-            overview = Overview(self._pod, await reading, gathered)
+            overview = Overview(self._pod, await reading, gathered, self._witnesses.members())
             return (
                 await asyncio.to_thread(render, overview)
                 if overview.size > OFFLOAD_BYTES

@@ -2,7 +2,9 @@
 
 from aiohttp import ETag, web
 
+from kubia_pet.model.testimony import PEER
 from kubia_pet.model.value import NO_VALUE, Value
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.problem import ProblemError
@@ -13,11 +15,12 @@ from kubia_pet.web.route import Route
 class ValueHandlers:
     """What writes and reads the value alone."""
 
-    def __init__(self, pod: str, store: Store, bodies: BodyReader) -> None:
+    def __init__(self, pod: str, store: Store, witnesses: Witnesses, bodies: BodyReader) -> None:
         self._pod = pod
         self._store = store
         self._bodies = bodies
         self._writing = Work(store.write)
+        self._witnesses = witnesses
         self._reading = Work(lambda _: store.read(), store.read_at_once)
 
     def routes(self) -> list[Route]:
@@ -43,9 +46,11 @@ class ValueHandlers:
     async def data(self, request: web.Request) -> web.Response:
         """The value alone, its exact bytes."""
         value = await perform(request, self._reading)
+        said = self._said(request)
         if value is None:
-            raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache"})
+            raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache", **said})
         headers = {
+            **said,
             "Content-Type": "application/octet-stream" if value.text is None else "text/plain; charset=utf-8",
             "ETag": f'"{value.etag}"',
             "Cache-Control": "no-cache",
@@ -54,6 +59,11 @@ class ValueHandlers:
         if "If-None-Match" in request.headers and _matches(request.if_none_match, value):
             return web.Response(status=304, headers=headers)
         return web.Response(body=value.data, headers=headers)
+
+    def _said(self, request: web.Request) -> dict[str, str]:
+        """What a peer is told of the volume. An answer given again may be that of up to a second ago."""
+        testimony = self._witnesses.testimony() if PEER in request.headers else None
+        return testimony.as_header() if testimony is not None else {}
 
 
 def _matches(wanted: tuple[ETag, ...] | None, value: Value) -> bool:
