@@ -73,9 +73,10 @@ class Strace:
 
 
 def writer_of(pod: Pod) -> int:
-    """The thread that writes, the last of three: a pod that nobody has asked yet started no other."""
-    _, _, writer = sorted(int(each.name) for each in Path(f"/proc/{pod.process.pid}/task").iterdir())
-    return writer
+    """The thread that writes, by its name."""
+    threads = Path(f"/proc/{pod.process.pid}/task").iterdir()
+    (writer,) = (each for each in threads if (each / "comm").read_text().strip() == "store-write")
+    return int(writer.name)
 
 
 def parsed(lines: Iterable[str]) -> list[Call]:

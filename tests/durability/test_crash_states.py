@@ -13,7 +13,7 @@ from tests.durability.asking import STORED, UNAVAILABLE, ask, get, is_ready, pos
 from tests.durability.crash_model import BLOCK, Directory
 from tests.durability.machine import needs_strace
 from tests.durability.strace import COMMIT_AND_ANSWER, Call, Strace, parsed
-from tests.support.pod import Pod, until
+from tests.support.pod import Pod, files_on, until
 
 OLD = b"o" * (BLOCK + 10)
 NEW = b"n" * (2 * BLOCK + 10)  # three blocks
@@ -37,8 +37,9 @@ class Crash:
         volume = Volume(scratch, 1 << 20)
         volume.open(0)
         try:
-            assert {each.name for each in scratch.iterdir()} <= {FILE}
-            return volume.read()
+            assert {*files_on(scratch)} <= {FILE}
+            content = volume.read()
+            return content and content.data
         finally:
             volume.close()
 

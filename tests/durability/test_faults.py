@@ -12,7 +12,7 @@ from tests.durability.asking import FULL, STORED, UNAVAILABLE, ask, get, is_read
 from tests.durability.machine import needs_strace
 from tests.durability.strace import Strace, points_of_a_commit, writer_of
 from tests.durability.volumes import SHORT, fuse
-from tests.support.pod import Pod, until
+from tests.support.pod import Pod, files_on, until
 
 OLD = b"the old value"
 
@@ -66,7 +66,7 @@ def test_an_error_at_any_call_of_a_post_is_told_and_leaves_the_old_value_and_a_p
         assert post(pod, OLD).status == STORED, point
         assert get(pod) == (STORED, OLD), point
         assert is_ready(pod), point
-        assert [each.name for each in pod.data_dir.iterdir()] == ["kubia.txt"], point
+        assert files_on(pod.data_dir) == ["kubia.txt"], point
 
 
 @pytest.mark.parametrize("error", ["EIO", "EROFS"])
