@@ -54,7 +54,8 @@ def opened(
     else:
         named = before if before.name else replace(before, name=new.name)
         continuity = continued(named, found, removal)
-    return replace(continuity, record=continuity.record.started(start(before), keep))
+    last = None if before is None else continuity.record
+    return replace(continuity, record=continuity.record.started(start(last), keep))
 
 
 def continued(record: Record, found: Found, removal: Commit | None) -> Continuity:
@@ -77,7 +78,7 @@ def continued(record: Record, found: Found, removal: Commit | None) -> Continuit
             return Continuity(record, None, None if found.digest == record.accepted else STRANGE)
         # That start could not write its ledger; the value tells of it.
         start = replace(record.start, number=commit.number, id=commit.start, commits=commit.count)
-        return Continuity(replace(record, starts=(*record.starts, start)), commit)
+        return Continuity(replace(record, starts=(*record.starts, start), ended=False), commit)
     later = _later(record, commit)
     completed = _completed(record, commit)
     return Continuity(completed.found(Finding(Kind.ROLLED_BACK, later)) if later else completed, commit)

@@ -1,4 +1,4 @@
-"""Where a commit's number is kept: with the value's file, or where that cannot be, in a small file of its own."""
+"""Where a commit's number is kept: with the value's file, or in a small file of its own where that cannot be."""
 
 import os
 import zlib
@@ -35,24 +35,25 @@ class CommitSlots:
     """Two numbers in one file that never changes its size: each is overwritten in place, by one fsync.
 
     One is that of a value, or of a removal, that may have to be found again; the other is for what comes next.
-    A slot that was not written whole is empty.
+    A slot that was not written whole is empty. The file is open while it is written only: what is open for
+    writing keeps an administrator from remounting the volume read-only.
     """
 
     def __init__(self, directory: int) -> None:
-        """Opens it in that directory, and makes it where there is none; raises OSError."""
-        self._file = open_in_place(directory, SLOTS)
+        """Reads the file in that directory, opened, and makes it where there is none; raises OSError."""
+        self._directory = directory
+        file = open_in_place(directory, SLOTS, os.O_RDWR)
         try:
-            self.commits = [_parsed(os.pread(self._file, _SLOT, place)) for place in (0, _SLOT)]
-            if os.fstat(self._file).st_size != 2 * _SLOT:
-                os.ftruncate(self._file, 2 * _SLOT)
-                self._write(bytes(2 * _SLOT), 0)
+            self.commits = [_parsed(os.pread(file, _SLOT, place)) for place in (0, _SLOT)]
+            if os.fstat(file).st_size != 2 * _SLOT:
+                os.ftruncate(file, 2 * _SLOT)
+                _write(file, bytes(2 * _SLOT), 0)
                 self.commits = [None, None]
-        except BaseException:
-            os.close(self._file)
-            raise
+        finally:
+            os.close(file)
 
     def removal(self) -> Commit | None:
-        """The last removal of a value; None where there was none that a later commit has not overwritten."""
+        """The last removal of a value; None where there was none that no later commit has overwritten."""
         removals = [each for each in self.commits if each is not None and each.digest is None]
         return max(removals, key=lambda each: each.order, default=None)
 
@@ -65,21 +66,26 @@ class CommitSlots:
         """Writes a number durably, in the place of another one than `keep`. Raises OSError."""
         place = 1 if keep is not None and self.commits[0] == keep else 0
         line = str(commit)
-        self._write(f"{line} {zlib.crc32(line.encode()):08x}\n".encode().ljust(_SLOT), place * _SLOT)
+        file = open_in_place(self._directory, SLOTS, os.O_WRONLY)
+        try:
+            _write(file, f"{line} {_checksum(line)}\n".encode().ljust(_SLOT), place * _SLOT)
+        finally:
+            os.close(file)
         self.commits[place] = commit
 
-    def close(self) -> None:
-        """Lets go of the file."""
-        os.close(self._file)
 
-    def _write(self, data: bytes, place: int) -> None:
-        rest = memoryview(data)
-        while rest:
-            written = os.pwrite(self._file, rest, place)
-            rest, place = rest[written:], place + written
-        sync(self._file)
+def _write(file: int, data: bytes, place: int) -> None:
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(file, rest, place)
+        rest, place = rest[written:], place + written
+    sync(file)
+
+
+def _checksum(line: str) -> str:
+    return f"{zlib.crc32(line.encode()):08x}"
 
 
 def _parsed(slot: bytes) -> Commit | None:
-    text, _, checksum = slot.partition(b"\n")[0].decode("ascii", "replace").rpartition(" ")
-    return Commit.parse(text) if f"{zlib.crc32(text.encode()):08x}" == checksum else None
+    line, _, checksum = slot.partition(b"\n")[0].decode("ascii", "replace").rpartition(" ")
+    return Commit.parse(line) if _checksum(line) == checksum else None

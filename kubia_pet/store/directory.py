@@ -1,5 +1,6 @@
 """How a volume's directory is opened and locked, and what to say where that cannot be."""
 
+import errno
 import fcntl
 import os
 import stat
@@ -87,24 +88,31 @@ def _try_lock(directory: int) -> Locked | None:
 
 
 def _lock_file(directory: int) -> int | None:
-    """A file that is never renamed, opened for writing and locked: on NFS the server's lock (flock(2)).
+    """A file that is never renamed, locked: on NFS by the server, where a directory's lock is the node's own.
 
-    That of a directory is the node's own there. None where there can be no such file, or no such lock; raises
-    BlockingIOError where another process has it.
+    NFS locks what is open for writing only (EBADF, flock(2)). Elsewhere it is not: that would keep an
+    administrator from remounting the volume read-only. None where there can be no such file, or no such lock;
+    raises BlockingIOError where another process has it.
     """
     try:
         ledger = open_directory(directory)
-        try:
-            file = open_in_place(ledger, LOCK)
-        finally:
-            os.close(ledger)
     except OSError:
         return None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(file)
-        if isinstance(error, BlockingIOError):
-            raise
+        for how in (os.O_RDONLY, os.O_RDWR):
+            file = open_in_place(ledger, LOCK, how)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(file)
+                if error.errno != errno.EBADF:
+                    raise
+            else:
+                return file
+    except BlockingIOError:
+        raise
+    except OSError:
         return None
-    return file
+    finally:
+        os.close(ledger)
+    return None

@@ -192,9 +192,7 @@ class Ledger:
 
     def _leave(self) -> None:
         self._volume = -1
-        if self._slots is not None:
-            self._slots.close()
-            self._slots = None
+        self._slots = None
         if self._directory >= 0:
             os.close(self._directory)
             self._directory = -1

@@ -39,12 +39,13 @@ def open_directory(volume: int) -> int:
     return directory
 
 
-def open_in_place(directory: int, name: str) -> int:
-    """A file of the ledger that is never replaced, opened for reading and writing; raises OSError."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    file = os.open(name, flags, dir_fd=directory)
-    with suppress(PermissionError):  # another one's file, which we may write to
-        os.fchmod(file, os.fstat(directory).st_mode & 0o666)
+def open_in_place(directory: int, name: str, how: int) -> int:
+    """A file of the ledger that is never replaced, opened like `how`, made where there is none; raises OSError."""
+    flags = how | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with suppress(FileNotFoundError):
+        return os.open(name, flags, dir_fd=directory)
+    file = os.open(name, flags | os.O_CREAT | os.O_EXCL, dir_fd=directory)
+    os.fchmod(file, os.fstat(directory).st_mode & 0o666)
     return file
 
 
