@@ -12,7 +12,7 @@ help: ## Show these lines
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 run: .venv/run ## Run three pods, their name server and the public port on this machine
-	@$(BIN)/kubia-pet local
+	@$(BIN)/kubia-pet local --faults
 
 test: .venv/test ## Run all tests that need neither container engine, cluster, browser nor helm
 	$(BIN)/python -m pytest $(TOGETHER) -m 'not alone' tests/unit tests/api tests/durability tests/hostile tests/compatibility

@@ -4,13 +4,16 @@ import logging
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from kubia_pet import __version__
-from kubia_pet.config import ENV_PREFIX, Settings, settings_options
+from kubia_pet.check.command import check
+from kubia_pet.config import Host, Settings, settings_options
+from kubia_pet.probe.command import probe
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -20,21 +23,30 @@ def main() -> None:
 
 
 @main.command()
+@click.option("--end-with-stdin", is_flag=True, hidden=True)  # how `local` takes its pods with it
 @settings_options
-def serve(**given: Any) -> None:
+def serve(*, end_with_stdin: bool, **given: Any) -> None:
     """Serve one pod's value and show its peers'."""
     from kubia_pet import logs
+    from kubia_pet.aio import signals
     from kubia_pet.discovery import service_of
+    from kubia_pet.limits import LOCK_WAIT
     from kubia_pet.store import VolumeUnusableError
     from kubia_pet.web.server import serve as serve_pod
+    from kubia_pet.web.token import TokenUnusableError
 
     settings = Settings(**given)
+    if end_with_stdin:
+        signals.end_with_stdin(settings.finish + settings.drain + 1)
     logs.configure(settings.log_format, settings.log_level)
     pod = settings.pod or socket.gethostname()
-    service = settings.service if settings.service is not None else service_of(pod)
+    full = service_of(pod) if settings.service is None or settings.lock_wait is None else None
+    service = full if settings.service is None else settings.service
+    if settings.lock_wait is None and full is None:
+        settings = replace(settings, lock_wait=LOCK_WAIT)
     try:
         _run(serve_pod(settings, pod=pod, service=service or None))
-    except (VolumeUnusableError, OSError) as error:
+    except (VolumeUnusableError, TokenUnusableError, OSError) as error:
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - a sentence, no traceback
         _exit(1)
     _exit(0)
@@ -63,53 +75,74 @@ def serve(**given: Any) -> None:
     show_default=True,
     help="Holds a directory for each pod's volume; they stay until you remove them.",
 )
+@click.option(
+    "--allowed-host",
+    type=Host(),
+    multiple=True,
+    help="A host to answer for besides the set's own, as in 8080-me.shell.example or *.shell.example: the "
+    "one that your browser shows, where that is not localhost. May be given several times.",
+)
+@click.option("--faults", is_flag=True, help="Let faults be set, at /faults of each pod and on its page.")
 def local(**given: Any) -> None:
     """Run a whole StatefulSet on this machine."""
     from kubia_pet import logs
-    from kubia_pet.local import LocalStatefulSet, PortTakenError
+    from kubia_pet.local import CannotRunError, LocalStatefulSet
 
     logs.configure("text", "info")
     try:
         _run(LocalStatefulSet(**given).run())
-    except (PortTakenError, OSError) as error:
+    except (CannotRunError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    _exit(0)
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", envvar=f"{ENV_PREFIX}_HOST", show_default=True, show_envvar=True)
+@click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
 @click.option(
-    "--port", type=int, default=8080, envvar=f"{ENV_PREFIX}_PORT", show_default=True, show_envvar=True
+    "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."
 )
-def health(host: str, port: int) -> None:
+def health(host: str | None, port: int | None) -> None:
     """Ask the pod on this machine, or in this container, whether it lives."""
-    from kubia_pet.client import ask
+    from kubia_pet.client.health import ask, words_of_process_1
 
-    alive, sentence = ask(host, port, timeout=2)
+    with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
+        given = context.params
+    alive, sentence = ask(host or given["host"] or "127.0.0.1", port or given["port"], timeout=2)
     click.echo(sentence)
     sys.exit(not alive)
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", envvar=f"{ENV_PREFIX}_HOST", show_default=True, show_envvar=True)
+@click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
 @click.option(
-    "--port", type=int, default=8080, envvar=f"{ENV_PREFIX}_PORT", show_default=True, show_envvar=True
+    "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."
 )
 @click.option(
     "--token-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    envvar=f"{ENV_PREFIX}_TOKEN_FILE",
-    show_envvar=True,
-    help="What the pod asks for where it has one.",
+    type=click.Path(path_type=Path),
+    help="Holds the token, where the pod asks for one. Unset: the pod's own, in its container.",
 )
-def adopt(host: str, port: int, token_file: Path | None) -> None:
+def adopt(host: str | None, port: int | None, token_file: Path | None) -> None:
     """Have the pod on this machine, or in this container, take its volume as it is."""
-    from kubia_pet.client import adopt
+    from kubia_pet.client.adopt import adopt as ask_to_adopt
+    from kubia_pet.client.health import words_of_process_1
 
-    done, sentence = adopt(
-        host, port, timeout=5, token=token_file.read_text().strip() if token_file else None
+    with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
+        given = context.params
+    file = token_file or given["token_file"]
+    try:
+        token = file.read_text().strip() if file else None
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be read: {error.strerror}.") from error
+    done, sentence = ask_to_adopt(
+        host or given["host"] or "127.0.0.1", port or given["port"], token=token, timeout=5
     )
     click.echo(sentence)
     sys.exit(not done)
+
+
+main.add_command(check)
+main.add_command(probe)
 
 
 def _run(coroutine: Any) -> None:
@@ -124,7 +157,8 @@ def _run(coroutine: Any) -> None:
 
 
 def _exit(status: int) -> None:
-    """Ends the process without waiting for a thread that a hung volume or name server still holds."""
-    logging.shutdown()
-    sys.stdout.flush()
+    """Ends the process without waiting for a thread that a hung volume, name server or log still holds."""
+    from kubia_pet import logs
+
+    logs.flush()
     os._exit(status)

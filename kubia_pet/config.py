@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import click
 
+from kubia_pet.limits import LOCK_WAIT
+
 # Not KUBIA_ or PET_: Kubernetes injects KUBIA_PORT, PET_PORT and the like for Services of such names.
 ENV_PREFIX = "KUBIAPET"
 
@@ -55,6 +57,11 @@ class Duration(click.ParamType[float]):
     def __init__(self, *, zero: bool = False) -> None:
         self._zero = zero
 
+    @staticmethod
+    def parsed(text: str) -> float | None:
+        """Seconds; None where it is no time."""
+        return _scaled(text, _TIMES)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds; fails on anything that is not a positive time (or zero, where that is allowed)."""
         number = _scaled(value, _TIMES)
@@ -87,6 +94,22 @@ class Address(click.ParamType[tuple[str, int]]):
         if not address or port not in range(1, 65536):
             self.fail(f"{value!r} is not ADDRESS:PORT, as in 10.96.0.10:53 or [::1]:5353.", param, ctx)
         return address, port
+
+
+class Host(click.ParamType[str]):
+    """A host without a port, or *.DOMAIN: pet.example, [::1], *.example. In a variable several, by commas."""
+
+    name = "host"
+    envvar_list_splitter = ","
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The host in lower case."""
+        host = str(value).strip().lower().removesuffix(".")
+        if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", host):
+            self.fail(
+                f"{value!r} is not a host: write it without scheme and port, as in pet.example.", param, ctx
+            )
+        return host
 
 
 def _split(text: str) -> tuple[str, int]:
@@ -132,7 +155,15 @@ class Settings:
     nameserver: tuple[str, int] | None = _setting(
         None, Address(), "Name server to ask, ADDRESS:PORT. Unset: those of resolv.conf."
     )
-    max_value: int = _setting(2**20, Size(), "Largest value, and most bytes taken from one peer.")
+    allowed_host: tuple[str, ...] = _setting(
+        (), Host(), "A host to answer for besides its own, as in pet.example or *.example. Unset: for any."
+    )
+    token_file: Path | None = _setting(
+        None,
+        click.Path(path_type=Path),
+        "File with the token that who changes something must show. Unset: none is asked for.",
+    )
+    max_value: int = _setting(2**20, Size(), "Largest new value, and most bytes taken from one peer.")
     max_gathered: int = _setting(16 * 2**20, Size(), "Most bytes taken from all peers for one answer.")
     max_connections: int = _setting(
         512, click.IntRange(1), "Most requests at a time, probes and peers aside."
@@ -143,8 +174,11 @@ class Settings:
     dns_timeout: float = _setting(1.0, Duration(), "For one discovery, all its look-ups together.")
     dns_max_age: float = _setting(2.0, Duration(zero=True), "A DNS answer is used for its TTL, this at most.")
     volume_timeout: float = _setting(1.5, Duration(), "For the volume to read or to commit the value.")
-    lock_wait: float = _setting(
-        10.0, Duration(zero=True), "At the start, for another process to leave the volume."
+    lock_wait: float | None = _setting(
+        None,
+        Duration(zero=True),
+        "At the start, for another process to leave the volume. Unset: for ever, not ready, where the pod "
+        f"has a full name, as in a cluster; else {Duration.shown(LOCK_WAIT)}.",
     )
     adopt: bool = _setting(
         False,  # noqa: FBT003 - a default
@@ -166,6 +200,11 @@ class Settings:
         5.0, Duration(zero=True), "Serve on after SIGTERM, not ready, until endpoints are gone."
     )
     finish: float = _setting(10.0, Duration(), "Afterwards, for requests in flight to end.")
+    faults: bool = _setting(
+        default=False,
+        kind=click.BOOL,
+        text="Lets anybody who may change the value set faults, at /faults.",
+    )
     log_format: str = _setting("text", click.Choice(["text", "json"]), "How a line of the log looks.")
     log_level: str = _setting(
         "info",
@@ -187,7 +226,7 @@ class _Option(click.Option):
 def default_shown(setting: Field[Any]) -> str | bool:
     """The default as a person would write it; False where there is none."""
     kind, default = setting.metadata["type"], cast("Any", setting.default)
-    if default is None:
+    if default in (None, (), False):
         return False
     return kind.shown(default) if isinstance(kind, Size | Duration) else str(default)
 
@@ -200,6 +239,8 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
             cls=_Option,
             type=each.metadata["type"],
             default=each.default,
+            is_flag=isinstance(each.default, bool),
+            multiple=isinstance(each.default, tuple),
             envvar=f"{ENV_PREFIX}_{each.name.upper()}",
             show_envvar=True,
             show_default=False,

@@ -1,13 +1,18 @@
 """What the program counts, for Prometheus; one registry for each application."""
 
 import time
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 
+from kubia_pet import logs
+from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.model.ledger import Kind
+from kubia_pet.store import FaultKind
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -17,8 +22,17 @@ class Metrics:
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults | None = None) -> None:
         self._registry = CollectorRegistry()
+        if faults is not None:
+            gauge = Gauge(
+                "kubia_pet_fault",
+                "1 for each fault that is set on purpose.",
+                ("fault",),
+                registry=self._registry,
+            )
+            for fault in Fault:
+                gauge.labels(fault).set_function(partial(faults.has, fault))
         # Those with labels are kept by them: diagnostic one takes longer than counting with it.
         labels = ("route", "method", "status")
         self._requests = cache(
@@ -48,6 +62,37 @@ class Metrics:
                 buckets=_FAST, registry=self._registry,
             ).labels
         )  # fmt: skip
+        for outcome in ("ok", "failed"):  # from the start: an increase from nothing is none
+            self._commits(outcome)
+            self._lookups(outcome)
+        self._ready = Gauge(
+            "kubia_pet_ready", "1 while the pod is ready, by its volume as of now.", registry=self._registry
+        )
+        self._faults = Gauge(
+            "kubia_pet_volume_fault", "1 for the fault that the volume has, by its kind.", ("fault",),
+            registry=self._registry,
+        )  # fmt: skip
+        self._peers_listed = Gauge(
+            "kubia_pet_peers_listed",
+            "Peers that the DNS named last, this pod included.",
+            registry=self._registry,
+        )
+        self._peers_listed.set(float("nan"))  # nobody has asked: no comparison holds
+        self._refused = cache(
+            Counter(
+                "kubia_pet_refused", "Refused by the parser (not-http), or for want of room.", ("what",),
+                registry=self._registry,
+            ).labels
+        )  # fmt: skip
+        self._evicted = Counter(
+            "kubia_pet_connections_evicted", "Connections that made room for others.", registry=self._registry
+        )
+        self._cut = Counter(
+            "kubia_pet_answers_cut",
+            "Answers whose clients did not take them in time.",
+            registry=self._registry,
+        )
+        self._registry.register(_DroppedLines())
         self._size = 0
         Gauge(
             "kubia_pet_value_bytes", "Size of the value when last seen.", registry=self._registry
@@ -79,8 +124,15 @@ class Metrics:
         """Notes the value's size, in bytes."""
         self._size = size
 
-    def looked_up(self, seconds: float, *, ok: bool) -> None:
-        """Counts a DNS look-up."""
+    def readiness(self, *, ready: bool, fault: FaultKind | None) -> None:
+        """Notes whether the pod is ready, and what fault its volume has."""
+        self._ready.set(ready)
+        for kind in FaultKind:
+            self._faults.labels(kind).set(kind is fault)
+
+    def looked_up(self, seconds: float, peers: int, *, ok: bool) -> None:
+        """Counts a DNS look-up, after which so many peers are on the list."""
+        self._peers_listed.set(peers)
         self._lookups("ok" if ok else "failed").observe(seconds)
         if ok:
             self._discovered_at = time.monotonic()
@@ -88,6 +140,18 @@ class Metrics:
     def asked(self, outcome: str) -> None:
         """Counts a peer's answer; `outcome` is ok or the error's code."""
         self._peers(outcome).inc()
+
+    def refused(self, what: str) -> None:
+        """Counts what was not HTTP ("not-http"), or had no room: "requests", "bodies" or "answers"."""
+        self._refused(what).inc()
+
+    def evicted(self) -> None:
+        """Counts a connection that made room for another."""
+        self._evicted.inc()
+
+    def cut(self) -> None:
+        """Counts an answer whose client did not take it in time."""
+        self._cut.inc()
 
     def judged(self, verdict: str) -> None:
         """Notes the verdict on the volume."""
@@ -97,3 +161,12 @@ class Metrics:
     def render(self) -> bytes:
         """All of it in the text format."""
         return generate_latest(self._registry)
+
+
+class _DroppedLines(Collector):
+    """What the log counts: it is there before any application is."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(
+            "kubia_pet_log_lines_dropped", "Lines of the log that nobody took in time.", value=logs.dropped()
+        )

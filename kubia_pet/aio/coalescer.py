@@ -17,6 +17,8 @@ class Coalescer(Generic[R]):
     joins a run that began before they came, a run's result is as new as if each caller had made it
     alone: sharing never weakens linearizability (Herlihy and Wing, 1990).
 
+    A run that waits for something slow may `proceed`: then the next one begins beside it.
+
     A caller who waits for longer than `timeout` seconds gets the error that `late()` makes; the run goes on.
     Whoever gathers something for a run before `submit` may rely on it: `run` is called once for all who came
     before, and before anybody else can come.
@@ -46,6 +48,13 @@ class Coalescer(Generic[R]):
             self._deadlines.add(caller)
         return caller
 
+    def proceed(self) -> None:
+        """The run that began last holds up the next one no longer."""
+        if isinstance(self._under_way, asyncio.Future):
+            self._under_way = None
+            if self._waiting:
+                self._under_way = asyncio.get_running_loop().call_soon(self._begin)
+
     def _begin(self) -> None:
         callers, self._waiting = self._waiting, []
         run: asyncio.Future[R]
@@ -70,6 +79,8 @@ class Coalescer(Generic[R]):
                 caller.set_exception(error)
             else:
                 caller.set_result(run.result())
+        if self._under_way is not run:
+            return  # it let the next one begin
         self._under_way = None
         if self._waiting:
             # In the first turn callers are answered, in the second what they ask next is read: so 16

@@ -39,10 +39,10 @@ class ExpiryQueue(Generic[T]):
 
     def _end_waits(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = None
         for one, since in list(self._since.items()):
             if since + self._seconds > loop.time():
-                self._timer = loop.call_at(since + self._seconds, self._end_waits)
                 break
             self.discard(one)
-            self._give_up(one)
+            self._give_up(one)  # which may add it again
+        first = next(iter(self._since.values()), None)
+        self._timer = None if first is None else loop.call_at(first + self._seconds, self._end_waits)

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import threading
+import time
 
 
 def stop_signals() -> asyncio.Queue[None]:
@@ -16,3 +19,20 @@ def stop_signals() -> asyncio.Queue[None]:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, note)
     return arrived
+
+
+def end_with_stdin(grace: float) -> None:
+    """Sends this process SIGTERM when its standard input ends, and ends it after `grace` seconds more.
+
+    Where that is a pipe from another process it ends with that one, however that one ends. A thread watches
+    it: it needs no event loop that is set up, and none that is not held up.
+    """
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(grace)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="stdin", daemon=True).start()

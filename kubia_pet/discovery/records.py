@@ -53,18 +53,14 @@ def peers_in(
         Peer(name, is_self=False, endpoints=_endpoints(record, own_port=own_port, listening_on=port))
         for name, record in by_target.items()
     ]
-    others.sort(key=_rank)
+    others.sort(key=lambda peer: peer.rank)
     if len(others) >= MAX_PEERS:
         number = len(others) + 1
         diagnostics.append(
             Diagnostic(ErrorCode.TOO_MANY, f"{service} has {number} pods, only {MAX_PEERS} are asked.")
         )
     own_self = Peer(own_name, is_self=True, endpoints=())
-    return sorted([own_self, *others[: MAX_PEERS - 1]], key=_rank), diagnostics
-
-
-def _rank(peer: Peer) -> tuple[bool, int | None, str]:
-    return peer.ordinal is None, peer.ordinal, peer.name
+    return sorted([own_self, *others[: MAX_PEERS - 1]], key=lambda peer: peer.rank), diagnostics
 
 
 def _endpoints(record: Record, *, own_port: int | None, listening_on: int) -> tuple[tuple[str, int], ...]:

@@ -29,8 +29,10 @@ Lines to paste in another terminal:
   for i in 1 2 3 4; do curl -X POST -d "Value number $i" localhost:{port}; done
   curl localhost:{port}
   dig @{nameserver[0]} -p {nameserver[1]} SRV {service}
-  kill -9 {_process(last)}   # {last.name} comes back, with its value
-  curl localhost:{last.port}
+  kill -9 {_process(last)}
+  curl --retry 30 --retry-delay 1 --retry-all-errors localhost:{last.port}
+
+That kills {last.name}, which comes back under its name, with its value.
 """
 
 

@@ -10,12 +10,19 @@ from pathlib import Path
 
 import aiohttp
 
+from kubia_pet.logs import RELAYED
+
 log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _STARTING, _RUNNING = 0.05, 1.0  # seconds between two readiness probes
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+_MOST_FAILURES = 3  # liveness probes in a row, a second apart, before it is killed
 _END_TIMEOUT = 15.0  # seconds from SIGTERM to SIGKILL
 _LONGEST_PAUSE = 8.0  # seconds before the next start of a pod that ends again and again
+
+
+class CannotRunError(Exception):
+    """A port or a directory cannot be used; the text is a sentence."""
 
 
 @dataclass
@@ -33,6 +40,16 @@ class LocalPod:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     process: asyncio.subprocess.Process | None = None
     _ending: bool = False
+
+    def make_data_dir(self) -> None:
+        """The directory that is its volume. Raises CannotRunError."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotRunError(
+                f"The directory {self.data_dir} cannot be used ({error.strerror}): "
+                "choose another with --data-dir."
+            ) from error
 
     async def keep(self) -> None:
         """Runs the pod's process, and the next one when it has ended, until `end` is called."""
@@ -53,6 +70,16 @@ class LocalPod:
                 log.warning("%s has ended (%s) and is started again", self.name, _how(status))
                 await asyncio.sleep(pause)
 
+    async def wait_listing(self, peers: int) -> None:
+        """Returns when it lists so many pods."""
+        async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(f"http://{HOST}:{self.port}/peers") as response:
+                        if len((await response.json())["peers"]) >= peers:
+                            return
+                await asyncio.sleep(_STARTING)
+
     async def end(self) -> None:
         """SIGTERM, and SIGKILL where that does not end it in time."""
         self._ending = True
@@ -67,18 +94,20 @@ class LocalPod:
                 await self.process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.make_data_dir()
         own = (f"--host={HOST}", f"--port={self.port}", f"--pod={self.name}", f"--data-dir={self.data_dir}")
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kubia_pet", "serve", *own, *self.options),
-            stdin=asyncio.subprocess.DEVNULL,
+            *(sys.executable, "-m", "kubia_pet", "serve", "--end-with-stdin", *own, *self.options),
+            stdin=asyncio.subprocess.PIPE,  # never written to: it ends when this process does
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # a terminal's Ctrl-C goes to all at once; pods end in order
         )
 
     async def _watch(self) -> None:
-        """Probes readiness, as a kubelet does."""
+        """Probes readiness and liveness, as a kubelet does; liveness counts once it was there."""
+        failures = 0
+        alive = False
         async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
             while True:
                 try:
@@ -86,7 +115,22 @@ class LocalPod:
                         (self._join if response.ok else self._leave)()
                 except (aiohttp.ClientError, TimeoutError):
                     self._leave()
-                await asyncio.sleep(_RUNNING if self.ready.is_set() else _STARTING)
+                if await self._is_alive(session):
+                    failures, alive = 0, True
+                else:
+                    failures += alive
+                if failures >= _MOST_FAILURES and self.process is not None:
+                    log.warning("%s does not live any more, by its probe, and is killed", self.name)
+                    self.process.kill()
+                    return
+                await asyncio.sleep(_RUNNING if self.ready.is_set() or failures else _STARTING)
+
+    async def _is_alive(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(f"http://{HOST}:{self.port}/healthz") as response:
+                return response.ok
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     def _join(self) -> None:
         self.endpoints[self.name] = HOST, self.port
@@ -101,7 +145,7 @@ class LocalPod:
         if process.stdout is not None:
             with contextlib.suppress(ValueError):  # a line over the reader's limit
                 async for line in process.stdout:
-                    print(f"{self.name} | {line.decode(errors='replace').rstrip()}", file=sys.stderr)  # noqa: T201
+                    RELAYED.info("%s | %s", self.name, line.decode(errors="replace").rstrip())
 
 
 def _how(status: int) -> str:

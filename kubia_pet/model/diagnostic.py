@@ -17,12 +17,14 @@ class ErrorCode(StrEnum):
     GARBLED = "garbled"
     NOT_A_PET = "not-a-pet"
     NO_ADDRESS = "no-address"
+    OTHER_POD = "other-pod"
     FAILED = "failed"
     # Discovery.
     DNS_FAILED = "dns-failed"
     NOT_HEADLESS = "not-headless"
     NO_HOST_NAMES = "no-host-names"
     TOO_MANY = "too-many"
+    NOBODY = "nobody"
 
 
 @dataclass(frozen=True)

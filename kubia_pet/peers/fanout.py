@@ -1,62 +1,72 @@
 """One fan-out: the same request to many peers."""
 
 import asyncio
+from asyncio import FIRST_EXCEPTION
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import islice
+from typing import Any
 
-from kubia_pet.limits import PEER_CONCURRENCY
+from kubia_pet.limits import QUIET_TIME
 from kubia_pet.model.peer import Peer
-from kubia_pet.peers.connection import Response
-from kubia_pet.peers.result import PeerResult
+from kubia_pet.model.value import Value
+from kubia_pet.peers.connection import FetchError, Response
 
 
 class FanOut:
-    """Asks peers in turn, PEER_CONCURRENCY at the same time; the first of them before it returns.
-
-    `on_done(peer, response)` makes a result of a response or of its error, as it comes; `results` has those
-    that came, by their peers' names.
-    """
+    """Asks all peers; `on_done(peer, response)` is told of each response, or its error, as it comes."""
 
     def __init__(
         self,
         peers: Iterable[Peer],
         fetch: Callable[[Peer], asyncio.Future[Response]],
-        on_done: Callable[[Peer, asyncio.Future[Response]], PeerResult],
+        on_done: Callable[[Peer, asyncio.Future[Response]], None],
     ) -> None:
-        self.results: dict[str, PeerResult] = {}
-        self._waiting = iter(peers)
-        self._fetch = fetch
         self._on_done = on_done
-        self._in_flight: set[asyncio.Future[Response]] = set()
         self._ended = asyncio.get_running_loop().create_future()
-        for peer in islice(self._waiting, PEER_CONCURRENCY):
-            self._ask(peer)
+        self._in_flight: dict[str, tuple[Peer, asyncio.Future[Response]]] = {}
+        for peer in peers:
+            response = fetch(peer)
+            self._in_flight[peer.name] = peer, response
+            response.add_done_callback(partial(self._done, peer))
         if not self._in_flight:
             self._ended.set_result(None)
 
-    async def ended(self, deadline: float) -> None:
-        """Returns when all have answered, or at `deadline` by the event loop's clock."""
-        seconds = deadline - asyncio.get_running_loop().time()
-        await asyncio.wait((self._ended,), timeout=max(0, seconds))
+    async def ended(
+        self, own: asyncio.Future[Value | None], deadline: float, on_quiet: Callable[[], None]
+    ) -> None:
+        """Returns when all have answered and `own` is there or failed, or at `deadline` by the loop's clock.
 
-    def cancel(self) -> None:
-        """Asks no more, and takes no more responses."""
-        self._waiting = iter(())
-        for response in self._in_flight:
+        `on_quiet()` is called once nothing has come for QUIET_TIME seconds: the rest is slow.
+        """
+        loop, quiet = asyncio.get_running_loop(), False
+        pending: set[asyncio.Future[Any]] = {self._ended, own}
+        while pending and (left := deadline - loop.time()) > 0:
+            waiting = len(self._in_flight)
+            done, pending = await asyncio.wait(
+                pending, timeout=left if quiet else min(left, QUIET_TIME), return_when=FIRST_EXCEPTION
+            )
+            if own in done and own.exception() is not None:
+                return
+            if not quiet and not done and waiting == len(self._in_flight):
+                quiet = True
+                on_quiet()
+
+    def fail(self, peer: Peer, error: FetchError) -> None:
+        """Waits no longer for this peer, if it does: the error is its answer."""
+        asked, response = self._in_flight.get(peer.name, (None, None))
+        if response is not None and asked == peer and not response.done():
+            response.set_exception(error)
+
+    def cancel(self) -> list[Peer]:
+        """Takes no more responses. Returns those that have not answered."""
+        late = [peer for peer, response in self._in_flight.values() if not response.done()]
+        for _, response in self._in_flight.values():
             response.cancel()
-
-    def _ask(self, peer: Peer) -> None:
-        response = self._fetch(peer)
-        self._in_flight.add(response)
-        response.add_done_callback(partial(self._done, peer))
+        return late
 
     def _done(self, peer: Peer, response: asyncio.Future[Response]) -> None:
-        self._in_flight.remove(response)
+        del self._in_flight[peer.name]
         if not response.cancelled():
-            self.results[peer.name] = self._on_done(peer, response)
-        waiting = next(self._waiting, None)
-        if waiting is not None:
-            self._ask(waiting)
-        elif not self._in_flight:
+            self._on_done(peer, response)
+        if not self._in_flight and not self._ended.done():
             self._ended.set_result(None)

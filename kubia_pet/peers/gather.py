@@ -1,10 +1,12 @@
 """Everybody's value: all peers asked at once, each answer a value or an error."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Protocol, Self
 
 from kubia_pet.discovery import Discovered, Discovery
@@ -14,10 +16,13 @@ from kubia_pet.model.value import Value
 from kubia_pet.peers.connection import FetchError, Response, no_answer_within
 from kubia_pet.peers.fanout import FanOut
 from kubia_pet.peers.pool import ConnectionPool
-from kubia_pet.peers.result import Budget, PeerResult, judge, value_in
+from kubia_pet.peers.result import PeerResult, judge, value_in
+from kubia_pet.peers.results import Results
+from kubia_pet.peers.suspects import Suspects
 
 log = logging.getLogger(__name__)
 LOGGED = 10  # peers that begin to fail in one gathering and are logged one by one
+_STALE = {ErrorCode.REFUSED, ErrorCode.TIMEOUT, ErrorCode.OTHER_POD}  # perhaps DNS knows better by now
 
 
 class ClusterObserver(Protocol):
@@ -34,16 +39,21 @@ class Gathered:
     discovered: Discovered
     answers: tuple[PeerResult, ...]
 
+    @property
+    def own(self) -> Value | None:
+        """This pod's value."""
+        return next(answer.value for answer in self.answers if answer.peer.is_self)
+
 
 class Cluster:
     """Asks the peers that discovery finds for their values.
 
-    `on_response` is told of each answer that is heard.
+    `on_response` is told of each response.
 
     Use it as an async context manager: its connections are kept alive between two gatherings and closed
     at its exit. `peer_timeout`, `connect_timeout` and `gather_timeout` are seconds; `peer_limit` and
-    `gather_limit` bound the bytes of one peer's value and of all together, so that a gathering needs up
-    to `gather_limit` and PEER_CONCURRENCY times `peer_limit`.
+    `gather_limit` bound the bytes of one peer's value and of all together, so that gatherings need up
+    to `gather_limit` and PEER_CONCURRENCY times `peer_limit`, however many overlap.
     """
 
     def __init__(
@@ -60,66 +70,112 @@ class Cluster:
         self.discovery = discovery
         self.on_response: Callable[[Peer, Response], None] = lambda _, __: None
         self._gather_timeout = gather_timeout
-        self._gather_limit = gather_limit
+        self._late = no_answer_within(gather_timeout).diagnostic
         self._observer = observer
         self._pool = ConnectionPool(
             timeout=peer_timeout, connect_timeout=connect_timeout, limit=peer_limit, judge=judge
         )
+        self._suspects = Suspects(self._pool.fetch)
+        self._results = Results(gather_limit)
+        self._moments = count()
+        self._fan_outs: set[FanOut] = set()
+        self._open = 0
         self._failing: dict[str, Diagnostic] = {}
 
     async def __aenter__(self) -> Self:
+        self.discovery.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._suspects.close()
         self._pool.close()
         self.discovery.close()
 
-    async def gather(self, own: Awaitable[Value | None]) -> Gathered:
-        """Every peer's answer, and `own`, which is looked up meanwhile. Raises only what `own` raises.
+    @contextlib.asynccontextmanager
+    async def gathering(
+        self,
+        own: Awaitable[Value | None],
+        *,
+        since: float | None = None,
+        on_quiet: Callable[[], None] = lambda: None,
+    ) -> AsyncIterator[Callable[[], Gathered]]:
+        """Asks every peer, while `own` is looked up. Raises only what `own` raises.
 
-        It ends within `gather_timeout`, if `own` does.
+        Within it, what it gives makes an answer of the newest that was said since it began. It waits for
+        `gather_timeout` seconds at most from `since` on, by the event loop's clock, where somebody has waited
+        for longer; and for no peer that is known not to answer. `on_quiet()` is called once where the peers
+        that have not answered are slow: another gathering may begin meanwhile.
         """
-        deadline = asyncio.get_running_loop().time() + self._gather_timeout
-        discovered = await self.discovery.discover()
-        others = [peer for peer in discovered.peers if not peer.is_self]
-        asking = FanOut(
-            others,
-            lambda peer: self._pool.fetch(peer.endpoints),
-            partial(self._result, Budget(self._gather_limit)),
-        )
+        loop = asyncio.get_running_loop()
+        deadline = (loop.time() if since is None else since) + self._gather_timeout
+        moment = next(self._moments)
+        self._open += 1
         try:
-            value = await own
-            await asking.ended(deadline)
+            discovered = await self.discovery.discover()
+            await self._ask(discovered, own, moment, deadline, on_quiet)
+            yield lambda: Gathered(discovered, tuple(map(self._results.newest, discovered.peers)))
         finally:
-            asking.cancel()
-        late = no_answer_within(self._gather_timeout).diagnostic
-        answers = tuple(
-            PeerResult(peer, value)
-            if peer.is_self
-            else asking.results.get(peer.name) or PeerResult(peer, error=late)
-            for peer in discovered.peers
-        )
-        self._log_changes(answers)
-        return Gathered(discovered, answers)
+            self._open -= 1
+            if not self._open:
+                self._results.clear()
 
-    def _result(self, budget: Budget, peer: Peer, response: asyncio.Future[Response]) -> PeerResult:
+    async def _ask(
+        self,
+        discovered: Discovered,
+        own: Awaitable[Value | None],
+        moment: int,
+        deadline: float,
+        on_quiet: Callable[[], None],
+    ) -> None:
+        others = [peer for peer in discovered.peers if not peer.is_self]
+        suspects = self._suspects.among(others)
+        fan_out = FanOut(
+            (peer for peer in others if peer not in suspects) if suspects else others,
+            self._pool.fetch,
+            partial(self._done, moment),
+        )
+        self._fan_outs.add(fan_out)
+        try:
+            reading = asyncio.ensure_future(own)
+            await fan_out.ended(reading, deadline, on_quiet)
+            value = await reading
+        finally:
+            self._fan_outs.remove(fan_out)
+            late = fan_out.cancel()
+        suspects |= dict.fromkeys(late, self._late)
+        for peer in late:
+            self._suspects.add(peer, self._late)
+        for peer, error in suspects.items():
+            self._results.put(moment, PeerResult(peer, error=error))
+        self._results.put(moment, PeerResult(discovered.own, value))
+        self._log_changes([self._results.newest(peer) for peer in others])
+
+    def _done(self, moment: int, peer: Peer, response: asyncio.Future[Response]) -> None:
         try:
             self.on_response(peer, response.result())
-            return PeerResult(peer, value_in(response.result(), budget))
+            result = PeerResult(peer, value_in(response.result()))
         except FetchError as error:
-            return PeerResult(peer, error=error.diagnostic)
+            result = PeerResult(peer, error=error.diagnostic)
+            self._failed(peer, error)
         except Exception:
             log.exception("Failed to ask peer %s", peer.name)
-            return PeerResult(
-                peer, error=Diagnostic(ErrorCode.FAILED, "could not be asked; this pod's log says why")
-            )
+            sentence = "could not be asked; this pod's log says why"
+            result = PeerResult(peer, error=Diagnostic(ErrorCode.FAILED, sentence))
+        self._results.put(moment, result)
 
-    def _log_changes(self, answers: Sequence[PeerResult]) -> None:
+    def _failed(self, peer: Peer, error: FetchError) -> None:
+        if error.diagnostic.code in _STALE:
+            self.discovery.doubt()
+        if error.diagnostic.code == ErrorCode.TIMEOUT:
+            self._suspects.add(peer, error.diagnostic)
+            for fan_out in self._fan_outs:
+                fan_out.fail(peer, error)
+
+    def _log_changes(self, results: Sequence[PeerResult]) -> None:
         """Counts the answers; logs who begins to fail, or fails otherwise than before, and who is back."""
-        for answer in answers:
-            if not answer.peer.is_self:
-                self._observer.asked(answer.error.code if answer.error else "ok")
-        failing = {answer.peer.name: answer.error for answer in answers if answer.error}
+        for result in results:
+            self._observer.asked(result.error.code if result.error else "ok")
+        failing = {result.peer.name: result.error for result in results if result.error}
         new = [name for name, error in failing.items() if self._failing.get(name) != error]
         for name in new[:LOGGED]:
             log.warning("Peer %s: %s", name, failing[name].message)

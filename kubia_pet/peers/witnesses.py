@@ -162,7 +162,9 @@ class Witnesses:
     async def _ask_again_and_again(self) -> None:
         """First after WITNESS_GRACE; soon again while some have not answered, otherwise each WITNESS_INTERVAL."""
         while True:
-            done = self._rounds and (self._rounds >= WITNESS_ROUNDS or not self._unheard())
+            done = self._discovery is None or (
+                self._rounds and (self._rounds >= WITNESS_ROUNDS or not self._unheard())
+            )
             await asyncio.sleep(WITNESS_INTERVAL if done else WITNESS_GRACE)
             try:
                 await self._store.between_commits(lambda: self._ledger.look(self._found))
@@ -190,7 +192,7 @@ class Witnesses:
 
     async def _ask(self, peer: Peer) -> None:
         with contextlib.suppress(FetchError):
-            testimony = from_json((await self._pool.fetch(peer.endpoints)).body)
+            testimony = from_json((await self._pool.fetch(peer)).body)
             if testimony is not None and self._hear(peer, testimony):
                 self._heard.add(peer.name)
 

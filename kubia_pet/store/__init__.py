@@ -2,10 +2,13 @@
 
 from kubia_pet.store.condition import Condition
 from kubia_pet.store.errors import (
+    FaultKind,
     PreconditionFailedError,
     StoreError,
     ValueUnreadableError,
     VolumeFullError,
+    VolumeLockedError,
+    VolumeSlowError,
     VolumeUnavailableError,
     VolumeUnusableError,
 )
@@ -16,6 +19,7 @@ from kubia_pet.store.volume import Volume
 
 __all__ = [
     "Condition",
+    "FaultKind",
     "Ledger",
     "PreconditionFailedError",
     "Storage",
@@ -25,6 +29,8 @@ __all__ = [
     "ValueUnreadableError",
     "Volume",
     "VolumeFullError",
+    "VolumeLockedError",
+    "VolumeSlowError",
     "VolumeUnavailableError",
     "VolumeUnusableError",
 ]

@@ -6,11 +6,16 @@ Applications Recover from fsync Failures?", ATC'20).
 """
 
 import fcntl
+import logging
 import os
+import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
+
+log = logging.getLogger(__name__)
 
 
 class UnconfirmedError(OSError):
@@ -53,7 +58,7 @@ class AtomicFile:
         the bytes, and comes and goes with them.
         """
         try:
-            _unlink(self.temporary, directory)
+            self.discard(directory)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             file = os.open(self.temporary, flags, 0o644, dir_fd=directory)
             try:
@@ -84,8 +89,23 @@ class AtomicFile:
         self._confirm(directory)
 
     def discard(self, directory: int) -> None:
-        """Removes what was staged and not published, if anything."""
-        _unlink(self.temporary, directory)
+        """Removes what was staged and not published, if anything; another's directory there is moved away."""
+        try:
+            _unlink(self.temporary, directory)
+        except (IsADirectoryError, PermissionError):  # the latter is how macOS refuses to unlink a directory
+            if not _is_directory(self.temporary, directory):
+                raise
+            self._move_away(directory)
+
+    def _move_away(self, directory: int) -> None:
+        names = (f"{self.temporary}.moved-{number}" for number in count())
+        free = next(name for name in names if not _exists(name, directory))
+        try:
+            os.rename(self.temporary, free, src_dir_fd=directory, dst_dir_fd=directory)
+        except OSError as error:
+            told = f"{self.temporary} is a directory and cannot be moved away ({error.strerror})"
+            raise OSError(error.errno, told) from error
+        log.warning("%s is a directory: moved to %s", self.temporary, free)
 
     def _confirm(self, directory: int) -> None:
         try:
@@ -96,6 +116,18 @@ class AtomicFile:
     def _discard_staged(self, directory: int) -> None:
         with suppress(OSError):  # the next one to stage does it
             self.discard(directory)
+
+
+def _exists(name: str, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _is_directory(name: str, directory: int) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
 
 
 def _unlink(name: str, directory: int) -> None:

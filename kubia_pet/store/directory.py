@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from kubia_pet.store.errors import VolumeUnusableError, reason
+from kubia_pet.store.errors import VolumeLockedError, VolumeUnusableError, reason
 from kubia_pet.store.ledger_file import open_directory, open_in_place
 
 LOCK = "lock"
@@ -33,8 +33,8 @@ class Locked(NamedTuple):
 def open_locked(path: Path, *, wait: float) -> Locked:
     """The directory, locked.
 
-    Raises VolumeUnusableError where it is missing, or locked by another process for longer than `wait`
-    seconds; any other OSError of opening it.
+    Raises VolumeLockedError where another process has it for longer than `wait` seconds, VolumeUnusableError
+    where it is missing; any other OSError of opening it.
     """
     deadline = time.monotonic() + wait
     try:
@@ -48,7 +48,7 @@ def open_locked(path: Path, *, wait: float) -> Locked:
     try:
         while (locked := _try_lock(directory)) is None:
             if time.monotonic() >= deadline:
-                raise VolumeUnusableError(  # noqa: TRY301 - the directory is closed below
+                raise VolumeLockedError(  # noqa: TRY301 - the directory is closed below
                     f"{path} is locked by another process: a kubia-pet that is still ending, a "
                     "second one on this directory, or a pod of this name on a node that was cut off."
                 )

@@ -1,22 +1,50 @@
 """What can be wrong with a volume, each error's text a sentence for the client and the log."""
 
 import errno
+from enum import StrEnum
+from typing import ClassVar
 
 from kubia_pet.model.value import Value
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+class FaultKind(StrEnum):
+    """What a fault of a volume is called where faults are counted."""
+
+    FULL = "full"
+    SLOW = "slow"
+    UNCONFIRMED = "unconfirmed"
+    LOCKED = "locked"
+    UNAVAILABLE = "unavailable"
+
+
 class StoreError(Exception):
     """The volume did not do what was asked."""
+
+    kind: ClassVar[FaultKind] = FaultKind.UNAVAILABLE
 
 
 class VolumeFullError(StoreError):
     """No space left, or no quota: the old value stands."""
 
+    kind = FaultKind.FULL
+
 
 class VolumeUnavailableError(StoreError):
     """The volume is gone, broken, read-only or too slow; the sentence says whether the old value stands."""
+
+
+class VolumeSlowError(VolumeUnavailableError):
+    """The volume did not answer in time: a change under way may still take effect."""
+
+    kind = FaultKind.SLOW
+
+
+class ChangeUnconfirmedError(VolumeUnavailableError):
+    """A change was made, and nobody knows whether it or the old value would survive a crash."""
+
+    kind = FaultKind.UNCONFIRMED
 
 
 class ValueUnreadableError(StoreError):
@@ -25,6 +53,12 @@ class ValueUnreadableError(StoreError):
 
 class VolumeUnusableError(StoreError):
     """The pod cannot start on this volume; the sentence says what to do."""
+
+
+class VolumeLockedError(VolumeUnusableError):
+    """Another process has the volume; the sentence says which that may be."""
+
+    kind = FaultKind.LOCKED
 
 
 class PreconditionFailedError(Exception):

@@ -3,25 +3,41 @@
 import asyncio
 import logging
 import time
+from collections import deque
+from collections.abc import Callable
 
 from kubia_pet.aio.worker import WorkerThread
-from kubia_pet.limits import MEND_INTERVAL
-from kubia_pet.store.errors import StoreError, VolumeUnavailableError
+from kubia_pet.limits import LOCK_INTERVAL, MEND_INTERVAL, PROBE_INTERVAL
+from kubia_pet.store.errors import (
+    StoreError,
+    VolumeFullError,
+    VolumeLockedError,
+    VolumeSlowError,
+    VolumeUnavailableError,
+)
 from kubia_pet.store.storage import Storage
 
 log = logging.getLogger(__name__)
+_NEVER = float("-inf")
 
 
 class Health:
-    """What is known of the fault of a volume, if it has one. `writer` is the thread of all changes."""
+    """What is known of the fault of a volume, if it has one. `writer` is the thread of all changes.
+
+    It works as long as it can be read and takes a small value; what has no room for a large one may.
+    """
 
     def __init__(self, volume: Storage, writer: WorkerThread, *, timeout: float) -> None:
         self._volume = volume
         self._writer = writer
         self._timeout = timeout
         self._fault: StoreError | None = None
-        self._needed = 0  # bytes that the last failed write had no room for
-        self._writing_since: float | None = None
+        self._since = _NEVER  # when the fault was found
+        self._proved = _NEVER  # when a write last showed that the volume works: a time of the writer's
+        self._refused = ""  # what was last said of a write that had no room
+        self._under_way: deque[float] = deque()  # when each job that the writer has was given to it
+        self._probing: asyncio.Future[None] | None = None
+        self._doubt: asyncio.Future[None] | None = None  # the probe that tells whether a small value has room
         self._mending: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
@@ -29,64 +45,105 @@ class Health:
         if self._mending is not None:
             self._mending.cancel()
 
-    def require(self) -> None:
-        """Raises StoreError where the volume has a fault, or a write is overdue."""
+    async def require(self) -> None:
+        """Raises StoreError where the volume has a fault, or a write is overdue.
+
+        Where nobody wrote to it for PROBE_INTERVAL it is tried, and who asks next is told what came of it.
+        """
+        if self._doubt is not None:
+            await asyncio.wait((self._doubt,))
         if self._fault is not None:
             raise self._fault
-        if self._writing_since is not None and time.monotonic() - self._writing_since > self._timeout:
+        now = time.monotonic()
+        if self._under_way and now - self._under_way[0] > self._timeout:
             raise self.too_slow()
+        if now - self._proved > PROBE_INTERVAL:
+            self._probe(unless_proved_after=now)
 
-    def too_slow(self) -> VolumeUnavailableError:
+    def too_slow(self) -> VolumeSlowError:
         """The error of whoever waited for the volume for too long."""
-        return VolumeUnavailableError(
+        return VolumeSlowError(
             f"The volume {self._volume.path} did not answer within {self._timeout:g} s; "
             "a write under way may still take effect."
         )
 
-    def writes(self) -> float:
-        """A write begins, at the time that this returns."""
-        self._writing_since = time.monotonic()
-        return self._writing_since
+    def change(self, job: Callable[[], None]) -> asyncio.Future[None]:
+        """Runs a job that may change the volume, in the writer's thread; where it did, it calls `proved`."""
+        changing = self._submit(job)
+        changing.add_done_callback(self._changed)
+        return changing
 
-    def wrote(self, error: BaseException | None, size: int) -> None:
-        """The write has ended, of so many bytes."""
-        self._writing_since = None
-        if isinstance(error, StoreError):
-            self.found(error, size)
-        elif error is None:
-            self._works_again()
+    def proved(self) -> None:
+        """A write has just succeeded: to be called in the writer's thread, or where it has nothing to do."""
+        self._proved = time.monotonic()
 
-    def wrote_nothing(self) -> None:
-        """There was nothing to write."""
-        self._writing_since = None
-
-    def failed_to_read(self, error: BaseException | None) -> None:
-        """Reading has, if there is an error, by what may be the volume's fault and not the value's own."""
+    def failed_to_read(self, error: BaseException) -> None:
+        """Reading has, by what may be the volume's fault and not the value's own."""
         if isinstance(error, VolumeUnavailableError) and self._fault is None:
-            self.found(error, 0)
+            self.found(error)
 
-    def found(self, error: StoreError, needed: int) -> None:
-        """It has a fault; it is mended when `needed` bytes can be written."""
+    def found(self, error: StoreError) -> None:
+        """It has a fault, until a write shows that it works."""
         if self._fault is None or str(self._fault) != str(error):
             log.error("%s", error)
         self._fault = error
-        self._needed = needed
+        self._since = time.monotonic()
         if self._mending is None:
             self._mending = asyncio.create_task(self._mend())
 
-    def _works_again(self) -> None:
-        if self._fault is not None:
+    def _submit(self, job: Callable[[], None]) -> asyncio.Future[None]:
+        self._under_way.append(time.monotonic())
+        return self._writer.submit(job)
+
+    def _changed(self, changing: asyncio.Future[None]) -> None:
+        self._under_way.popleft()
+        error = changing.exception()
+        if isinstance(error, VolumeFullError) and self._fault is None:
+            if str(error) != self._refused:
+                log.warning("%s", error)
+            self._refused = str(error)
+            self._doubt = self._probe(unless_proved_after=time.monotonic())
+        elif isinstance(error, StoreError):
+            self.found(error)
+        elif error is None:
+            self._refused = ""
+            self._forget_fault()
+
+    def _forget_fault(self) -> None:
+        if self._fault is not None and self._proved > self._since:
             log.info("The volume %s works again", self._volume.path)
             self._fault = None
 
+    def _probe(self, *, unless_proved_after: float) -> asyncio.Future[None]:
+        """Tries the volume, behind what the writer has to do, unless that shows that it works."""
+        if self._probing is None:
+
+            def probe() -> None:
+                if self._proved <= unless_proved_after:
+                    self._volume.probe()
+                    self.proved()
+
+            self._probing = self._submit(probe)
+            self._probing.add_done_callback(self._probed)
+        return self._probing
+
+    def _probed(self, probing: asyncio.Future[None]) -> None:
+        self._under_way.popleft()
+        self._probing = None
+        error = probing.exception()
+        if error is None:
+            self._forget_fault()
+        elif isinstance(error, StoreError):
+            log.debug("%s", error)
+            if type(error) is not type(self._fault):
+                self.found(error)
+
     async def _mend(self) -> None:
         """Tries the volume until a write works again, so that readiness waits for no client's POST."""
-        while self._fault is not None:
-            await asyncio.sleep(MEND_INTERVAL)
-            try:
-                await self._writer.submit(lambda: self._volume.mend(self._needed))
-            except StoreError as error:
-                log.debug("%s", error)
-            else:
-                self._works_again()
+        while True:
+            locked = isinstance(self._fault, VolumeLockedError)
+            await asyncio.sleep(LOCK_INTERVAL if locked else MEND_INTERVAL)
+            if self._fault is None:
+                break
+            await asyncio.wait((self._probe(unless_proved_after=self._since),))
         self._mending = None

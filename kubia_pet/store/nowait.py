@@ -30,8 +30,8 @@ _syscall.restype = ctypes.c_long
 
 
 def prepare(file: int) -> bool:
-    """Makes an open file ready for looks at once; False where its file system, or its owner, denies them."""
-    if sys.platform != "linux":
+    """Makes an open file ready for looks at once; False where Python, file system or owner deny them."""
+    if sys.platform != "linux" or not (hasattr(os, "preadv") and hasattr(os, "RWF_NOWAIT")):
         return False
     try:
         # A new time of access would go through the journal, and wait for it.
@@ -39,7 +39,7 @@ def prepare(file: int) -> bool:
         os.preadv(file, [bytearray(1)], 0, os.RWF_NOWAIT)
     except BlockingIOError:
         return True
-    except OSError:
+    except (OSError, NotImplementedError):  # the latter where the C library has no preadv2
         return False
     return True
 

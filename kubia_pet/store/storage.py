@@ -19,8 +19,8 @@ class Storage(Protocol):
     def open(self, wait: float) -> None:
         """Locks it, waiting up to `wait` seconds for others to leave, and makes durable what it holds.
 
-        Raises VolumeUnusableError where it is missing, denied or still locked, another StoreError where it
-        has a fault that may pass.
+        Raises VolumeLockedError where they do not, VolumeUnusableError where it is missing or denied, another
+        StoreError where it has a fault that may pass.
         """
 
     def read(self) -> Content | None:
@@ -35,8 +35,11 @@ class Storage(Protocol):
     def remove(self) -> None:
         """Removes the value, durably; nothing to remove is no error."""
 
-    def mend(self, size: int) -> None:
-        """Raises as long as it cannot read, or write `size` bytes; then what is read is durable again."""
+    def probe(self) -> None:
+        """Raises as long as it cannot be read, or take a small value; then what is read is durable again.
+
+        Opens it where that has failed, or where it was mounted anew.
+        """
 
     def require_writable(self) -> None:
         """Raises VolumeUnavailableError where the file system is mounted read-only."""

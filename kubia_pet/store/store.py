@@ -11,7 +11,7 @@ from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.model.value import Value
 from kubia_pet.store.condition import Change, Condition, judge
-from kubia_pet.store.errors import StoreError, VolumeUnusableError
+from kubia_pet.store.errors import StoreError, VolumeLockedError, VolumeUnusableError
 from kubia_pet.store.health import Health
 from kubia_pet.store.storage import Storage
 from kubia_pet.store.value_file import Content
@@ -33,14 +33,18 @@ class StoreObserver(Protocol):
 class Store:
     """One value on one volume, for many concurrent readers and writers.
 
-    Use it as an async context manager: it holds the volume's lock from entry to exit.
+    Use it as an async context manager: it holds the volume's lock from entry to exit. For another process to
+    leave the volume it waits `lock_wait` seconds, then it raises VolumeLockedError. Where that is None it
+    enters at once, and waits for as long as it takes: every call raises StoreError until it has the lock.
 
     Durable linearizability (Izraelevitz et al., DISC'16): a write that returned survives any crash, a read
     that begins afterwards sees it or a later one, and what was read cannot be lost. Reads see the disk's
     truth, changes by others included. Every call ends within `timeout` seconds.
     """
 
-    def __init__(self, volume: Storage, *, timeout: float, lock_wait: float, observer: StoreObserver) -> None:
+    def __init__(
+        self, volume: Storage, *, timeout: float, lock_wait: float | None, observer: StoreObserver
+    ) -> None:
         self._volume = volume
         self._timeout = timeout
         self._lock_wait = lock_wait
@@ -60,12 +64,17 @@ class Store:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._writer.submit(lambda: self._volume.open(self._lock_wait))
-        except VolumeUnusableError:
-            await self._leave()
-            raise
+            await self._writer.submit(lambda: self._volume.open(self._lock_wait or 0))
+        except VolumeUnusableError as error:
+            if not isinstance(error, VolumeLockedError) or self._lock_wait is not None:
+                await self._leave()
+                raise
+            self._health.found(error)
+            log.info("Waiting, not ready, until %s is free", self._volume.path)
         except StoreError as error:
-            self._health.found(error, 0)
+            self._health.found(error)
+        else:
+            self._health.proved()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -140,9 +149,9 @@ class Store:
         self._observer.holds(len(value.data) if value else 0)
 
     async def _check(self) -> None:
+        await self._health.require()
         await self._looks.submit()
         await self._reader.submit(self._volume.require_writable)
-        self._health.require()
 
     def _change(self, change: Change) -> asyncio.Future[None]:
         self._changes.append(change)
@@ -151,9 +160,8 @@ class Store:
 
     def _commit(self) -> asyncio.Future[None]:
         changes, self._changes = self._changes, []
-        committing = self._writer.submit(partial(self._apply, changes))
-        began = self._health.writes()
-        committing.add_done_callback(partial(self._committed, changes, began))
+        committing = self._health.change(partial(self._apply, changes))
+        committing.add_done_callback(partial(self._committed, changes, time.monotonic()))
         return committing
 
     def _apply(self, changes: list[Change]) -> None:
@@ -164,24 +172,26 @@ class Store:
             self._volume.remove()
         else:
             self._volume.replace(last.data)
+            if last.data:  # neither a removal nor an empty value shows that there is room for one
+                self._health.proved()
 
     def _committed(self, changes: list[Change], began: float, committing: asyncio.Future[None]) -> None:
         error = committing.exception()
-        made = [change for change in changes if change.refusal is None]
+        made = []
         for change in changes:
-            self._health.failed_to_read(change.refusal)
-        if not made:
-            self._health.wrote_nothing()
-            return
-        data = made[-1].data
-        self._observer.committed(len(made), time.monotonic() - began, ok=error is None)
-        self._health.wrote(error, len(data or b""))
-        if error is None:
+            if change.refusal is None:
+                made.append(change)
+            else:
+                self._health.failed_to_read(change.refusal)
+        if made:
+            self._observer.committed(len(made), time.monotonic() - began, ok=error is None)
+        if made and error is None:
+            data = made[-1].data
             done = "Removed the value" if data is None else f"Stored {len(data)} bytes"
             shared = f", for {len(made)} requests at once" if len(made) > 1 else ""
             # A turn of the loop later than those who wait are told: a line takes a tenth of a commit's time.
             loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, log.info, "%s%s", done, shared)
+            loop.call_soon(loop.call_soon, log.debug, "%s%s", done, shared)
 
     async def between_commits(self, job: Callable[[], T]) -> T:
         """Runs it in the thread of all changes, while there is none. Raises StoreError if that takes too long."""

@@ -67,6 +67,8 @@ class ValueFile:
             found = os.fstat(file)
             if not stat.S_ISREG(found.st_mode):
                 raise ValueUnreadableError(f"{self._path} is not a file: remove it.")
+            if found.st_size > self._limit:
+                raise self._too_long()
             # Mostly one call, and no memory for the limit.
             portion = max(_PORTION, found.st_size + 1)
             pieces, taken, most = [], 0, self._limit + 1
@@ -86,11 +88,14 @@ class ValueFile:
         finally:
             if self._seen is None:
                 os.close(file)
-        if taken == most:
-            raise ValueUnreadableError(
-                f"{self._path} is over the limit of {self._limit} bytes: remove it, or POST a new one."
-            )
+        if taken == most:  # it has grown
+            raise self._too_long()
         return Content(b"".join(pieces), commit)
+
+    def _too_long(self) -> ValueUnreadableError:
+        return ValueUnreadableError(
+            f"{self._path} is over the limit of {self._limit} bytes: remove it, or POST a new one."
+        )
 
 
 def open_value(directory: int) -> int:

@@ -4,14 +4,25 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from kubia_pet.limits import PROBE_BYTES
 from kubia_pet.model.continuity import Found
 from kubia_pet.model.value import Value
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
 from kubia_pet.store.directory import Locked, how_to_permit, open_locked
-from kubia_pet.store.errors import StoreError, VolumeUnavailableError, VolumeUnusableError, reason, translated
+from kubia_pet.store.errors import (
+    ChangeUnconfirmedError,
+    StoreError,
+    ValueUnreadableError,
+    VolumeLockedError,
+    VolumeUnavailableError,
+    VolumeUnusableError,
+    reason,
+    translated,
+)
 from kubia_pet.store.fsync import FsyncTimes
 from kubia_pet.store.ledger import Ledger
 from kubia_pet.store.value_file import FILE, Content, ValueFile, open_value
@@ -32,9 +43,10 @@ class Volume:
         self.fsyncs = FsyncTimes()
         self._file = AtomicFile(FILE, self.fsyncs.sync)
         self._value = ValueFile(path, limit)
-        self._locked: Locked | None = None
+        self._held: Locked | None = None
         self._directory = -1  # the locked one
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
+        self._locked = ""  # what was said of another process that has the lock, as long as it is not held
         self._mounted = False
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
@@ -44,10 +56,10 @@ class Volume:
         """See Storage."""
         try:
             self._mounted = self.path.is_mount()
-            self._hold(open_locked(self.path, wait=wait))
+            self._hold(self._lock(wait))
             self._recover()
             self.ledger.begin(self._directory, self.found())
-            self._try_writing(0)
+            self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
                 raise VolumeUnusableError(how_to_permit(self.path, error)) from error
@@ -58,10 +70,10 @@ class Volume:
         with self._publishing:
             self._require_own_directory()
             if self._unconfirmed:
-                raise VolumeUnavailableError(
+                raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the last change; it is being repeated."
                 )
-            return self._numbered(self._value.read(self._directory))
+            return self._read()
 
     def read_at_once(self) -> Content | None:
         """See Storage."""
@@ -94,8 +106,7 @@ class Volume:
     def found(self) -> Found:
         """What stands in the value's place, for the ledger to judge."""
         try:
-            with self._publishing:
-                content = self._numbered(self._value.read(self._directory))
+            content = self._read()
         except StoreError:
             return Found(None, readable=False)
         if content is None:
@@ -104,19 +115,19 @@ class Volume:
         own = content.commit is not None and content.commit.digest == digest
         return Found(digest, content.commit if own else None)
 
-    def mend(self, size: int) -> None:
+    def probe(self) -> None:
         """See Storage; takes a directory that was made or mounted anew at the same path for its own."""
         try:
             if not self._is_own_directory():
                 self._reopen()
-            with self._publishing:
-                content = self._value.read(self._directory)
-            if self._unconfirmed and content is not None:
+            if self._unconfirmed and (content := self._read()) is not None:
                 self.replace(content.data)
-            self._try_writing(size)
+            self._try_writing()
             self._unconfirmed = False
+            with suppress(ValueUnreadableError):  # whoever reads it is told
+                self._read()
         except OSError as error:
-            raise translated(error, f"The volume {self.path} is still at fault") from error
+            raise translated(error, f"A trial write to the volume {self.path} failed") from error
 
     def require_writable(self) -> None:
         """See Storage."""
@@ -135,9 +146,9 @@ class Volume:
 
     def _let_go(self) -> None:
         with self._publishing:
-            if self._locked is not None:
-                self._locked.close()
-                self._locked = None
+            if self._held is not None:
+                self._held.close()
+                self._held = None
                 self._directory = -1
                 self._own = None
             self._value.forget()
@@ -145,22 +156,25 @@ class Volume:
     def _reopen(self) -> None:
         if self._mounted and not self.path.is_mount():  # what lies under a mount point is not the volume
             raise VolumeUnavailableError(f"Nothing is mounted on {self.path}.")
-        locked = open_locked(self.path, wait=0)
+        locked = self._lock(0)
         with self._publishing:
             self._let_go()
             self._hold(locked)
             self._recover()
         self.ledger.begin(self._directory, self.found())
 
+    def _lock(self, wait: float) -> Locked:
+        try:
+            return open_locked(self.path, wait=wait)
+        except VolumeLockedError as error:
+            self._locked = str(error)
+            raise
+
     def _hold(self, locked: Locked) -> None:
-        self._locked = locked
+        self._held = locked
         self._directory = locked.directory
         self._own = os.fstat(locked.directory)
-
-    def _numbered(self, content: Content | None) -> Content | None:
-        if content is None or content.commit is not None:
-            return content
-        return Content(content.data, self.ledger.number_of(lambda: Value(content.data).etag))
+        self._locked = ""
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
@@ -185,6 +199,12 @@ class Volume:
             return False
 
     def _require_own_directory(self) -> None:
+        if self._own is None:
+            raise (
+                VolumeLockedError(self._locked)
+                if self._locked
+                else VolumeUnavailableError(f"The volume {self.path} is not open.")
+            )
         if not self._is_own_directory():
             raise VolumeUnavailableError(
                 f"The volume {self.path} is gone, or another one was put in its place."
@@ -196,7 +216,7 @@ class Volume:
                 change(self._directory)
             except UnconfirmedError as error:
                 self._unconfirmed = True
-                raise VolumeUnavailableError(
+                raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the change ({reason(error)}): "
                     "whether the old value or the new one stands is not known."
                 ) from error
@@ -208,8 +228,17 @@ class Volume:
                 self._value.forget()
             self._unconfirmed = False
 
-    def _try_writing(self, size: int) -> None:
-        """Does all of a write but its rename."""
-        self._file.stage(self._directory, bytes(size))
+    def _read(self) -> Content | None:
+        with self._publishing:
+            return self._numbered(self._value.read(self._directory))
+
+    def _numbered(self, content: Content | None) -> Content | None:
+        if content is None or content.commit is not None:
+            return content
+        return Content(content.data, self.ledger.number_of(lambda: Value(content.data).etag))
+
+    def _try_writing(self) -> None:
+        """Does all of a small write but its rename."""
+        self._file.stage(self._directory, os.urandom(PROBE_BYTES))  # what could be compressed needs no room
         self._file.discard(self._directory)
         sync(self._directory)

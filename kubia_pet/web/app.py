@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,30 @@ from aiohttp import web
 
 from kubia_pet.config import Settings
 from kubia_pet.discovery import Discovery, Resolver, full_name_of
+from kubia_pet.limits import MAX_STORED_BYTES
 from kubia_pet.metrics import Metrics
+from kubia_pet.model.fault import Faults
 from kubia_pet.model.ledger_state import Identity
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.peers.witnesses import Witnesses
-from kubia_pet.store import Ledger, Store, Volume
+from kubia_pet.store import Ledger, Store, StoreError, Volume
+from kubia_pet.store.faults import FaultyVolume
 from kubia_pet.store.host import boot_id, mount_at
 from kubia_pet.web.body import BodyReader
+from kubia_pet.web.changes import ChangeLog
 from kubia_pet.web.connections import Connections
-from kubia_pet.web.handlers import LedgerHandlers, OpsHandlers, OverviewHandlers, ValueHandlers
+from kubia_pet.web.delivery import LargeResponses
+from kubia_pet.web.handlers import FaultHandlers, LedgerHandlers, OpsHandlers, OverviewHandlers, ValueHandlers
 from kubia_pet.web.lifecycle import Lifecycle
-from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
+from kubia_pet.web.middleware import Admission, FaultInjection, Hosts, Instrumentation, Pipeline
+from kubia_pet.web.problem import SERVER
 from kubia_pet.web.route import register
+from kubia_pet.web.token import Token
 
 LIFECYCLE = web.AppKey("LIFECYCLE", Lifecycle)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
+METRICS = web.AppKey("METRICS", Metrics)
+FAULTS: web.AppKey[Faults | None] = web.AppKey("FAULTS")
 
 
 def build(settings: Settings, *, pod: str, service: str | None, port: int) -> web.Application:
@@ -34,17 +44,18 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
 
     Its store is open, and locked, from start-up to clean-up.
     """
-    metrics = Metrics()
     name = full_name_of(pod, service)
     ledger = Ledger(Identity(name, settings.pod_uid, settings.node), adopt=settings.adopt)
-    volume = Volume(settings.data_dir, settings.max_value, ledger)
+    volume = Volume(settings.data_dir, max(settings.max_value, MAX_STORED_BYTES), ledger)
+    faults = Faults() if settings.faults else None
+    metrics = Metrics(faults)
     store = Store(
-        volume,
+        volume if faults is None else FaultyVolume(volume, faults),
         timeout=settings.volume_timeout,
         lock_wait=settings.lock_wait,
         observer=metrics,
     )
-    cluster = _cluster(settings, metrics, pod=pod, service=service, port=port) if service else None
+    cluster = _cluster(settings, store, metrics, pod=pod, service=service, port=port) if service else None
     witnesses = Witnesses(
         store,
         ledger,
@@ -59,30 +70,63 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     if cluster is not None:
         cluster.on_response = witnesses.gathered
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
+    bodies = BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
+    changes = ChangeLog()
     handlers = (
-        ValueHandlers(
-            pod, store, witnesses, BodyReader(limit=settings.max_value, timeout=settings.body_timeout)
-        ),
+        ValueHandlers(pod, store, witnesses, bodies, changes),
         OverviewHandlers(pod, store, cluster, witnesses),
-        OpsHandlers(pod, store, metrics, lifecycle, witnesses if settings.refuse_foreign_volume else None),
+        OpsHandlers(
+            pod,
+            store,
+            metrics,
+            lifecycle,
+            refusing=witnesses if settings.refuse_foreign_volume else None,
+            with_faults=settings.faults,
+        ),
         LedgerHandlers(pod, volume, ledger, witnesses),
+        *((FaultHandlers(pod, faults),) if faults is not None else ()),
     )
     app = web.Application()
-    app[LIFECYCLE], app[CONNECTIONS] = lifecycle, connections
+    app[LIFECYCLE], app[CONNECTIONS], app[METRICS] = lifecycle, connections, metrics
+    app[FAULTS] = faults
+    app.on_response_prepare.append(_say_who_answers)
     routes = register(app.router, chain.from_iterable(each.routes() for each in handlers))
-    admission = Admission(lifecycle, connections, max_requests=settings.max_connections)
-    pipeline = Pipeline(routes, lifecycle, connections, admission, Instrumentation(metrics))
+    token = Token(settings.token_file)
+    hosts = Hosts(pod, service, settings.allowed_host)
+    admission = Admission(lifecycle, connections, hosts, token, faults, max_requests=settings.max_connections)
+    pipeline = Pipeline(
+        routes,
+        lifecycle=lifecycle,
+        connections=connections,
+        admission=admission,
+        instrumentation=Instrumentation(metrics),
+        large=LargeResponses(metrics),
+    )
     app.middlewares.append(pipeline.handle)
+    if faults is not None:
+        injection = FaultInjection(faults)
+        app.middlewares.append(injection.handle)
+        app.on_response_prepare.append(injection.mark)
+    app.on_cleanup.append(changes.end)
     surroundings = _surroundings(settings.data_dir.resolve(), ledger, witnesses)
-    parts = (surroundings, store, cluster, witnesses)
+    parts = (token, surroundings, store, cluster, witnesses)
     app.cleanup_ctx.extend(_held(part) for part in parts if part is not None)
     return app
 
 
-def _cluster(settings: Settings, metrics: Metrics, *, pod: str, service: str, port: int) -> Cluster:
+def _cluster(
+    settings: Settings, store: Store, metrics: Metrics, *, pod: str, service: str, port: int
+) -> Cluster:
     lookup = Resolver(service, nameserver=settings.nameserver, timeout=settings.dns_timeout)
     return Cluster(
-        Discovery(lookup, pod=pod, port=port, max_age=settings.dns_max_age, observer=metrics),
+        Discovery(
+            lookup,
+            pod=pod,
+            port=port,
+            max_age=settings.dns_max_age,
+            observer=metrics,
+            ready=partial(_is_ready, store),
+        ),
         connect_timeout=settings.connect_timeout,
         peer_timeout=settings.peer_timeout,
         gather_timeout=settings.gather_timeout,
@@ -90,6 +134,18 @@ def _cluster(settings: Settings, metrics: Metrics, *, pod: str, service: str, po
         gather_limit=settings.max_gathered,
         observer=metrics,
     )
+
+
+async def _say_who_answers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER
+
+
+async def _is_ready(store: Store) -> bool:
+    try:
+        await store.check()
+    except StoreError:
+        return False
+    return True
 
 
 @asynccontextmanager

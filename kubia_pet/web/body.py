@@ -6,17 +6,25 @@ from contextlib import asynccontextmanager
 
 from aiohttp import HttpVersion11, web
 
-from kubia_pet.limits import MAX_BUFFERED_BODIES
-from kubia_pet.web.problem import ProblemError
+from kubia_pet.aio.room import Room
+from kubia_pet.limits import BODY_PATIENCE, MAX_BUFFERED_BODIES, SMALL_BODY_BYTES
+from kubia_pet.web.connections import Connections
+from kubia_pet.web.problem import NoRoomError, ProblemError
 
 
 class BodyReader:
-    """Receives bodies of at most `limit` bytes, each within `timeout` seconds."""
+    """Receives bodies of at most `limit` bytes, each within `timeout` seconds.
 
-    def __init__(self, *, limit: int, timeout: float) -> None:
+    Small ones always have room. A larger one waits for its own when more than SMALL_BODY_BYTES of it have
+    come; for it those make room that have taken longest, and over BODY_PATIENCE. A connection is not busy
+    before its body is there.
+    """
+
+    def __init__(self, connections: Connections, *, limit: int, timeout: float) -> None:
+        self._connections = connections
         self._limit = limit
         self._timeout = timeout
-        self._room = MAX_BUFFERED_BODIES * limit
+        self._room: Room[asyncio.Timeout] = Room(MAX_BUFFERED_BODIES * limit, BODY_PATIENCE, _end_now)
 
     @asynccontextmanager
     async def received(self, request: web.Request) -> AsyncIterator[bytes]:
@@ -24,39 +32,53 @@ class BodyReader:
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise ProblemError(415, "Send the value as it is, without Content-Encoding.", close=True)
         self._require_within_limit(request.content_length or 0)
+        self._connections.receive(request.protocol, request.content)
         if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        pieces: list[bytes] = []
+        deadline = asyncio.timeout(self._timeout)
         try:
-            await self._read(request, pieces)
-            pieces[:] = [b"".join(pieces)]
-            yield pieces[0]
+            body = await self._read(request, deadline)
+            self._connections.begin(request.protocol)
+            yield body
         finally:
-            self._room += sum(map(len, pieces))
+            self._room.give_back(deadline)
 
-    async def _read(self, request: web.Request, pieces: list[bytes]) -> None:
-        size = 0
+    async def _read(self, request: web.Request, deadline: asyncio.Timeout) -> bytes:
+        began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._timeout):
-                async for piece in request.content.iter_any():
-                    size += len(piece)
-                    self._require_within_limit(size)
-                    if len(piece) > self._room:
-                        raise ProblemError(
-                            503, "Too many values are being sent at once: try again.", close=True
-                        )
-                    self._room -= len(piece)
-                    pieces.append(piece)
+            async with deadline:
+                pieces = [each async for each in self._pieces(request, deadline)]
+                self._room.settle(deadline)
+                return b"".join(pieces)
         except TimeoutError as error:
+            if asyncio.get_running_loop().time() < began + self._timeout:
+                sentence = f"The value did not arrive within {BODY_PATIENCE:g} s, and others want its room."
+                raise NoRoomError("bodies", sentence, status=408) from error
             sentence = f"The value did not arrive whole within {self._timeout:g} s."
             raise ProblemError(408, sentence, close=True) from error
         except (web.RequestPayloadError, ConnectionError) as error:
             sentence = "The value broke off or is not framed as HTTP says."
             raise ProblemError(400, sentence, close=True) from error
 
+    async def _pieces(self, request: web.Request, holder: asyncio.Timeout) -> AsyncIterator[bytes]:
+        content, size, has_room = request.content, 0, False
+        while not content.at_eof():
+            piece = await (content.readany() if has_room else content.read(SMALL_BODY_BYTES + 1 - size))
+            size += len(piece)
+            self._require_within_limit(size)
+            if size > SMALL_BODY_BYTES and not has_room:
+                await self._room.wait(holder, request.content_length or self._limit)
+                has_room = True
+            yield piece
+
     def _require_within_limit(self, size: int) -> None:
         if size > self._limit:
             raise ProblemError(413, f"The value is over the limit of {self._limit} bytes.", close=True)
+
+
+def _end_now(deadline: asyncio.Timeout) -> None:
+    if not deadline.expired():
+        deadline.reschedule(0)
 
 
 async def expect_nothing(_: web.Request) -> None:

@@ -4,30 +4,39 @@ import asyncio
 from itertools import chain
 from typing import Any
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from kubia_pet.aio.expiry import ExpiryQueue
 from kubia_pet.limits import NEWCOMERS
 
 
 class Connections:
-    """All that are open, in four queues: had no request yet, idle between two, streaming, busy.
+    """All that are open, each in one queue.
 
-    Those make room first that had no request yet, as long as there are more than NEWCOMERS of them: so many
-    may have their request on its way. Then those that idle, then streams, then those that are busy; in each
-    queue the one that has been in it for longest. Those without a request for `patience` seconds are closed.
+    - fresh: had no request yet
+    - receiving: of a request its body is awaited
+    - idle: between two requests
+    - streaming
+    - busy: a request is being handled, or its answer sent
+
+    Those make room first that are fresh, then those receiving, as long as there are more than NEWCOMERS of
+    them: so many may have the rest on its way. Then idle ones, streams, receiving, busy and fresh ones; in
+    each queue the one that has been in it for longest. Who is fresh or idle for `patience` seconds is closed.
     """
 
     def __init__(self, patience: float) -> None:
         self._fresh: ExpiryQueue[web.RequestHandler] = ExpiryQueue(patience, web.RequestHandler.force_close)
         self._idle: ExpiryQueue[web.RequestHandler] = ExpiryQueue(patience, web.RequestHandler.force_close)
+        self._receiving: dict[web.RequestHandler, StreamReader] = {}
         self._streams: dict[web.RequestHandler, asyncio.Task[Any] | None] = {}
         self.busy: dict[web.RequestHandler, None] = {}
+        self._half_closed: set[web.RequestHandler] = set()
         self._last: web.RequestHandler | None = None  # to have a request
         self._quiet = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._fresh) + len(self._idle) + len(self._streams) + len(self.busy)
+        without = len(self._fresh) + len(self._receiving) + len(self._idle)
+        return without + len(self._streams) + len(self.busy)
 
     def add(self, connection: web.RequestHandler) -> None:
         """It was accepted."""
@@ -39,6 +48,28 @@ class Connections:
         self.remove(connection)
         self.busy[connection] = None
         self._quiet.clear()
+
+    def receive(self, connection: web.RequestHandler, body: StreamReader) -> None:
+        """The body of its request is awaited; `begin` says that it is there."""
+        self.remove(connection)
+        self._receiving[connection] = body
+        self._quiet.clear()
+        if connection in self._half_closed:
+            _break_off(body)
+
+    def half_close(self, connection: web.RequestHandler) -> None:
+        """Its client sends no more, but may wait for answers."""
+        self._half_closed.add(connection)
+        if (body := self._receiving.get(connection)) is not None:
+            _break_off(body)
+
+    def is_streaming(self, connection: web.RequestHandler) -> bool:
+        """Whether its answer is a stream."""
+        return connection in self._streams
+
+    def is_half_closed(self, connection: web.RequestHandler) -> bool:
+        """Whether its client sends no more."""
+        return connection in self._half_closed
 
     def stream(self, connection: web.RequestHandler) -> None:
         """Its answer, which the present task sends, is a stream: nobody waits for its end.
@@ -62,6 +93,7 @@ class Connections:
         """Its client is gone."""
         if (streaming := self._streams.get(connection)) is not None:
             streaming.cancel()
+        self._half_closed.discard(connection)
         self.remove(connection)
 
     def end_streams(self) -> None:
@@ -75,16 +107,23 @@ class Connections:
         self._fresh.discard(connection)
         self._idle.discard(connection)
         self._streams.pop(connection, None)
+        self._receiving.pop(connection, None)
         self.busy.pop(connection, None)
-        if not self.busy:
+        if not self.busy and not self._receiving:
             self._quiet.set()
 
     async def wait_idle(self) -> None:
-        """Returns when no request is being handled."""
-        if self.busy:
+        """Returns when no request is being received or handled, streams aside."""
+        if self.busy or self._receiving:
             await self._quiet.wait()
 
     def eviction_candidate(self) -> web.RequestHandler:
         """The one that makes room."""
-        many = self._fresh if len(self._fresh) > NEWCOMERS else ()
-        return next(chain(many, self._idle, self._streams, self.busy, self._fresh))
+        many = (queue for queue in (self._fresh, self._receiving) if len(queue) > NEWCOMERS)
+        others = (self._idle, self._streams, self._receiving, self.busy, self._fresh)
+        return next(chain.from_iterable((*many, *others)))
+
+
+def _break_off(body: StreamReader) -> None:
+    if not body.is_eof():
+        body.set_exception(web.RequestPayloadError("the client sends no more"))

@@ -7,10 +7,13 @@ from http import HTTPStatus
 import mimeparse
 from aiohttp import web
 
+from kubia_pet import __version__
+
 TEXT = "text/plain"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 NOT_HTTP = "This is no request as HTTP/1.1 has it."
+SERVER = f"kubia-pet/{__version__}"  # not the versions of Python and aiohttp
 RETRY = {"Retry-After": "1"}  # seconds
 
 
@@ -45,6 +48,14 @@ class ProblemError(Exception):
         if self.close:
             response.force_close()
         return response
+
+
+class NoRoomError(ProblemError):
+    """Ends a request for which there is no room now, for want of `what`: it may be tried again soon."""
+
+    def __init__(self, what: str, sentence: str, *, status: int = 503) -> None:
+        super().__init__(status, sentence, headers=RETRY, close=True)
+        self.what = what
 
 
 def json_response(members: Mapping[str, object]) -> web.Response:

@@ -7,8 +7,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from kubia_pet.metrics import Metrics
 from kubia_pet.web.connections import Connections
-from kubia_pet.web.problem import NOT_HTTP, ProblemError
+from kubia_pet.web.problem import NOT_HTTP, SERVER, ProblemError
 from kubia_pet.web.replay import ReplayingProtocol
 
 _NEVER = 3600.0  # seconds by which aiohttp's own deadline for idle connections comes after ours
@@ -23,10 +24,18 @@ class ProtocolFactory:
     """
 
     def __init__(
-        self, server: web.Server, connections: Connections, *, cap: int, timeout: float, **options: Any
+        self,
+        server: web.Server,
+        connections: Connections,
+        metrics: Metrics,
+        *,
+        cap: int,
+        timeout: float,
+        **options: Any,
     ) -> None:
         self._server = server
         self._connections = connections
+        self._metrics = metrics
         self._cap = cap
         self._timeout = timeout
         self._options = options
@@ -36,11 +45,14 @@ class ProtocolFactory:
         """The protocol of a connection that was just accepted."""
         if len(self._connections) >= self._cap:
             self._log_evictions()
+            self._metrics.evicted()
             first = self._connections.eviction_candidate()
             self._connections.lost(first)
             if isinstance(first, Connection):
                 first.abort()
-        connection = Connection(self._server, self._connections, self._timeout, **self._options)
+        connection = Connection(
+            self._server, self._connections, self._metrics, self._timeout, **self._options
+        )
         self._connections.add(connection)
         return connection
 
@@ -54,10 +66,18 @@ class ProtocolFactory:
 class Connection(ReplayingProtocol):
     """One connection, aborted where its client does not take an answer within `timeout` seconds."""
 
-    __slots__ = ("_aborted", "_overdue", "_timeout")
+    __slots__ = ("_aborted", "_metrics", "_overdue", "_timeout")
 
-    def __init__(self, server: web.Server, connections: Connections, timeout: float, **options: Any) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        connections: Connections,
+        metrics: Metrics,
+        timeout: float,
+        **options: Any,
+    ) -> None:
         super().__init__(server, connections, keepalive_timeout=timeout + _NEVER, **options)
+        self._metrics = metrics
         self._timeout = timeout
         self._overdue: asyncio.TimerHandle | None = None
         self._aborted = False
@@ -83,11 +103,39 @@ class Connection(ReplayingProtocol):
             self._overdue.cancel()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override] # as asyncio has it; aiohttp never returns True
+        """A client that sends no more gets its answers, but no endless one; then the connection is closed."""
+        if self.owes_nothing() or self._connections.is_streaming(self):
+            return False
+        self._connections.half_close(self)
+        if self._doing is not None:
+            self._doing.add_done_callback(self._close_if_answered)
+        return True
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Sends an answer; the last one to a client that sends no more ends the connection."""
+        sent = await super().finish_response(request, resp, start_time)
+        if self._connections.is_half_closed(self) and self.is_last():
+            self.close()
+        return sent
+
+    def _close_if_answered(self, _: asyncio.Future[Any]) -> None:
+        if self._doing is not None:
+            self._doing.add_done_callback(self._close_if_answered)
+        elif self.owes_nothing():
+            self.force_close()
+
     def pause_writing(self) -> None:
         """Bytes wait for the client."""
         super().pause_writing()
         if self.transport is not None:
-            self._overdue = asyncio.get_running_loop().call_later(self._timeout, self.transport.abort)
+            self._overdue = asyncio.get_running_loop().call_later(self._timeout, self._cut)
+
+    def _cut(self) -> None:
+        self._metrics.cut()
+        self.abort()
 
     def resume_writing(self) -> None:
         """The client, or its kernel, took them all."""
@@ -107,7 +155,14 @@ class Connection(ReplayingProtocol):
         # UnicodeEncodeError: an Expect that aiohttp does not know, and fails to repeat as it is not text.
         if isinstance(exc, HttpProcessingError | UnicodeEncodeError):
             log.debug("Refused what is not HTTP: %r", message)
-            return ProblemError(400, NOT_HTTP, close=True).response(request)
+            self._metrics.refused("not-http")
+            return _signed(ProblemError(400, NOT_HTTP, close=True).response(request))
         if isinstance(exc, ConnectionError):  # nobody is left to tell
             raise exc
-        return super().handle_error(request, status, exc, message)
+        return _signed(super().handle_error(request, status, exc, message))
+
+
+def _signed(response: web.StreamResponse) -> web.StreamResponse:
+    """Answers that no application gives have no signals."""
+    response.headers["Server"] = SERVER
+    return response

@@ -10,7 +10,8 @@ What it leans on in aiohttp, all of it; tests/api/test_replay.py fails where tha
 - from the middleware's return to the last byte of a small answer nothing else runs, unless the client does
   not take what it was sent: then `writing_paused` says so;
 - the parser holds no byte back after a request whose head and body are all that came;
-- `headers` of a response that was sent are what was sent, in this order, after `HTTP/1.1 status reason`.
+- `headers` of a response that was sent are what was sent, in this order, after `HTTP/1.1 status reason`;
+- `_messages` are the requests that wait for the present one, `_waiter` is undone while none is there.
 """
 
 import asyncio
@@ -168,6 +169,14 @@ class ReplayingProtocol(web.RequestHandler):
         if self._doing is not None:
             self._doing.cancel()
         super().connection_lost(exc)
+
+    def owes_nothing(self) -> bool:
+        """Whether all requests that have come are answered."""
+        return self._doing is None and self._waiter is not None and not self._waiter.done()
+
+    def is_last(self) -> bool:
+        """Whether no further request has come behind the present one."""
+        return not self._messages
 
     def _parse(self, data: bytes) -> None:
         if data and not self._lost:  # without any aiohttp calls itself, to parse what it had held back

@@ -20,8 +20,8 @@ from kubia_pet.limits import (
     NEWCOMERS,
     READ_BUFFER_BYTES,
 )
-from kubia_pet.web.app import CONNECTIONS, LIFECYCLE, build
-from kubia_pet.web.connections import Connections
+from kubia_pet.model.fault import Fault, Faults
+from kubia_pet.web.app import CONNECTIONS, FAULTS, LIFECYCLE, METRICS, build
 from kubia_pet.web.lifecycle import State
 from kubia_pet.web.protocol import ProtocolFactory
 
@@ -43,7 +43,7 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
     # Requests in flight were waited for when it cleans up: what is left then has one more second.
     runner = web.AppRunner(app, shutdown_timeout=0.5)
     starting = asyncio.create_task(runner.setup())
-    stop = asyncio.create_task(stopping.get())
+    stop = asyncio.create_task(_told_to_end(stopping, app[FAULTS]))
     try:
         await asyncio.wait((starting, stop), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
@@ -52,7 +52,7 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
         starting.result()
         gc.freeze()  # what is there by now stays: looking at it again and again would cost 12 ms each time
         app[LIFECYCLE].advance(State.READY)
-        server = await _accept(runner, app[CONNECTIONS], listener, settings)
+        server = await _accept(runner, app, listener, settings)
         log.info(
             "Pod %s listens on %s, volume %s, service %s, version %s",
             pod, _shown(listener), settings.data_dir, (service or "none").rstrip("."), __version__,
@@ -95,13 +95,14 @@ def listen(settings: Settings) -> socket.socket:
 
 
 async def _accept(
-    runner: web.AppRunner, connections: Connections, listener: socket.socket, settings: Settings
+    runner: web.AppRunner, app: web.Application, listener: socket.socket, settings: Settings
 ) -> asyncio.Server:
     if runner.server is None:
         raise RuntimeError("the runner must be set up first")
     gate = ProtocolFactory(
         runner.server,
-        connections,
+        app[CONNECTIONS],
+        app[METRICS],
         cap=_permitted(settings.max_connections + CONNECTION_RESERVE),
         timeout=settings.client_timeout,
         logger=logging.getLogger("kubia_pet.http"),
@@ -126,6 +127,14 @@ def _permitted(connections: int) -> int:
             log.warning("This process may open %d files only: connections are capped at half of it", soft)
             return soft // 2
     return connections
+
+
+async def _told_to_end(signals: asyncio.Queue[None], faults: Faults | None) -> None:
+    """Returns at the first signal that no fault makes the pod ignore."""
+    await signals.get()
+    while faults is not None and faults.has(Fault.IGNORE_SIGTERM):
+        log.warning("Told to end, which the fault %s makes this pod ignore", Fault.IGNORE_SIGTERM)
+        await signals.get()
 
 
 async def _first(seconds: float, *awaited: Coroutine[None, None, None]) -> None:

@@ -30,6 +30,8 @@ async def test_an_expectation_that_cannot_be_met_is_refused(strict: Pod, method:
         ("Origin: pet",),
         ("Origin: file://pet",),
         ("Sec-Fetch-Site: same-site", "Origin: http://other.pet"),
+        ("Sec-Fetch-Site: same-site", "Origin: http://pet"),
+        ("Sec-Fetch-Site:", "Origin: http://pet"),
     ],
 )
 async def test_a_page_of_another_site_changes_nothing(
@@ -51,6 +53,9 @@ async def test_a_page_without_an_origin_is_no_page_of_a_host_without_a_name(hold
         ("Sec-Fetch-Site: same-origin", "Origin: http://pet"),
         ("Sec-Fetch-Site: none",),
         ("Origin: https://PET",),
+        # What kubectl proxy makes of a page's request: it replaces Host.
+        ("Sec-Fetch-Site: same-origin", "Origin: http://localhost:8001"),
+        ("Sec-Fetch-Site: Same-Origin", "Origin: null"),
     ],
 )
 async def test_curl_peers_and_its_own_pages_may_change_the_value(strict: Pod, said: tuple[str, ...]) -> None:

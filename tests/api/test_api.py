@@ -140,7 +140,7 @@ async def test_errors_are_a_sentence_or_problem_details(client: aiohttp.ClientSe
 
 async def test_a_wrong_method_is_told_which_are_right(client: aiohttp.ClientSession) -> None:
     async with client.post("/data", data="x") as response:
-        assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
+        assert (response.status, response.headers["Allow"]) == (405, "DELETE, GET, HEAD, PUT")
 
 
 async def test_probes_say_what_they_stand_for(client: aiohttp.ClientSession) -> None:

@@ -1,13 +1,16 @@
 """How a value comes in: within its limit, in time, as it is framed."""
 
+import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
+from kubia_pet.limits import BODY_PATIENCE, MAX_BUFFERED_BODIES
 from tests.api.conftest import LIMIT
-from tests.hostile.clients.raw_http import body_of, exchange, request, statuses
+from tests.hostile.clients.raw_http import body_of, exchange, header_of, request, statuses
 from tests.support.pod import Pod
-from tests.support.streams import ask, begin_upload, connect
+from tests.support.streams import Stream, ask, begin_upload, connect
 
 
 @pytest.mark.parametrize("expect", [(), ("Expect: 100-continue",)])
@@ -75,3 +78,57 @@ async def test_a_body_that_breaks_off_is_not_a_value(holding: str) -> None:
 async def test_an_encoded_value_is_refused(holding: str) -> None:
     lines = ("Content-Encoding: gzip", "Content-Length: 4")
     assert statuses(await exchange(holding, request("POST", "/", *lines, body=b"1234"))) == [415]
+
+
+# --- Many at once ----------------------------------------------------------------------------------
+
+SLOW = 1 << 20
+
+
+async def all_but_one_byte(url: str, count: int) -> list[Stream]:
+    """So many clients that stall before the last byte of the largest value."""
+    head = f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {SLOW}\r\n\r\n".encode()
+    return [await connect(url, head + bytes(SLOW - 1)) for _ in range(count)]
+
+
+async def post(url: str, size: int) -> list[int]:
+    return statuses(await exchange(url, request("POST", "/", f"Content-Length: {size}", body=bytes(size))))
+
+
+async def test_small_values_have_room_though_large_ones_stall(tmp_path: Path, loop: dict[str, str]) -> None:
+    with Pod(tmp_path / "data", env=loop) as pod:
+        stalling = await all_but_one_byte(pod.url, MAX_BUFFERED_BODIES)
+        waits = []
+        for _ in range(100):
+            began = time.monotonic()
+            assert await post(pod.url, 100) == [200]
+            waits.append(time.monotonic() - began)
+        assert sorted(waits)[98] < 0.1
+        for _, writer in stalling:
+            writer.transport.abort()
+
+
+async def test_those_that_stall_make_room_after_a_short_patience_when_others_want_it(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    with Pod(tmp_path / "data", env=loop) as pod:
+        stalling = await all_but_one_byte(pod.url, MAX_BUFFERED_BODIES)
+        for _ in range(3):
+            began = time.monotonic()
+            assert await post(pod.url, SLOW) == [200]
+            assert time.monotonic() - began < BODY_PATIENCE + 1
+        told = [await reader.read() for reader, _ in stalling[:1]]
+        assert [(statuses(each), header_of(each, "Retry-After")) for each in told] == [([408], "1")]
+        assert b'kubia_pet_refused_total{what="bodies"}' in await ask(pod.url, "GET", "/metrics")
+        _, last = stalling[-1]
+        last.write(b"\0")  # it was not in anybody's way, and may end in its own time
+        assert (await stalling[-1][0].readuntil(b"kubia-0\n")).startswith(b"HTTP/1.1 200 ")
+        for _, writer in stalling:
+            writer.transport.abort()
+
+
+async def test_many_large_values_at_once_are_all_stored(tmp_path: Path, loop: dict[str, str]) -> None:
+    """More than there is room for: each waits for its own, and none is refused."""
+    with Pod(tmp_path / "data", "--body-timeout=20s", env=loop) as pod:
+        answers = await asyncio.gather(*(post(pod.url, SLOW) for _ in range(2 * MAX_BUFFERED_BODIES)))
+        assert answers == [[200]] * len(answers)

@@ -9,7 +9,7 @@ from kubia_pet.limits import CONNECTION_RESERVE
 from tests.hostile.clients.raw_http import body_of, deaf_client, exchange, header_of, request, statuses
 from tests.hostile.clients.vitals import reads_proc
 from tests.support.pod import Pod
-from tests.support.streams import ask, begin_upload, connect, is_closed
+from tests.support.streams import ask, connect, is_closed
 
 
 async def test_connections_without_a_request_make_room_before_those_that_are_used(
@@ -65,15 +65,51 @@ async def test_a_burst_of_connections_does_not_pass_the_cap(tmp_path: Path, loop
 async def test_probes_and_peers_are_answered_though_every_request_lasts(
     tmp_path: Path, loop: dict[str, str]
 ) -> None:
+    size = 500_000
     with Pod(tmp_path / "data", "--max-connections=2", env=loop) as pod:
-        busy = [await begin_upload(pod.url) for _ in range(2)]
-        assert statuses(await ask(pod.url, "GET", "/readyz")) == [200]
+        await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
+        busy = [deaf_client(pod.url) for _ in range(2)]
+        for client in busy:
+            client.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.recv(1)  # its answer has begun
         answer = await ask(pod.url, "GET", "/")
         assert (statuses(answer), header_of(answer, "Retry-After")) == ([503], "1")
         for path in ("/healthz", "/readyz", "/metrics"):
             assert statuses(await ask(pod.url, "GET", path)) == [200]
-        assert statuses(await ask(pod.url, "GET", "/data")) == [404]  # no value yet: that is an answer
-        for _, writer in busy:
+        assert len(body_of(await ask(pod.url, "GET", "/data"))) == size
+        assert b'kubia_pet_refused_total{what="requests"} 1.0' in await ask(pod.url, "GET", "/metrics")
+        for client in busy:
+            client.close()
+
+
+async def test_who_has_sent_no_body_yet_is_not_busy(tmp_path: Path, loop: dict[str, str]) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"
+    with Pod(tmp_path / "data", "--max-connections=8", env=loop) as pod:
+        waiting = [await connect(pod.url, head) for _ in range(20)]
+        for method, path in (("GET", "/"), ("GET", "/peers"), ("POST", "/")):
+            assert statuses(await ask(pod.url, method, path)) == [200], path
+        for _, writer in waiting:
+            writer.transport.abort()
+
+
+async def test_who_has_awaited_a_body_for_longest_makes_room_before_those_that_are_used(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
+    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+        cap = 1 + CONNECTION_RESERVE
+        used = await connect(pod.url, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        await used[0].readuntil(b"alive\n")
+        waiting = [await connect(pod.url, head) for _ in range(cap - 1)]
+        assert not await is_closed(waiting[0][0], 0.1)
+        more = [await connect(pod.url, head) for _ in range(5)]
+        assert [await is_closed(reader) for reader, _ in waiting[:5]] == [True] * 5
+        for reader, writer in (waiting[5], more[-1]):
+            writer.write(b"1")
+            assert (await reader.readuntil(b"on pod kubia-0\n")).startswith(b"HTTP/1.1 200 ")
+        used[1].write(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        await used[0].readuntil(b"kubia_pet_connections_evicted_total 5.0\n")
+        for _, writer in (used, *waiting, *more):
             writer.transport.abort()
 
 

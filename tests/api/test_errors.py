@@ -26,16 +26,19 @@ async def test_an_unknown_route_is_not_found(holding: str) -> None:
             assert statuses(await ask(holding, method, path)) == [404], (method, path)
 
 
-@pytest.mark.parametrize("path", ["/data", "/peers", "/healthz", "/readyz", "/metrics", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/peers", "/healthz", "/readyz", "/metrics", "/openapi.json"])
 async def test_a_wrong_method_is_told_the_right_ones(holding: str, path: str) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
         answer = await ask(holding, method, path)
         assert (statuses(answer), header_of(answer, "Allow")) == ([405], "GET, HEAD"), method
 
 
-async def test_the_root_tells_all_its_methods(holding: str) -> None:
-    answer = await ask(holding, "OPTIONS", "/")
-    assert (statuses(answer), header_of(answer, "Allow")) == ([405], "DELETE, GET, HEAD, POST, PUT")
+@pytest.mark.parametrize(
+    ("path", "methods"), [("/", "DELETE, GET, HEAD, POST, PUT"), ("/data", "DELETE, GET, HEAD, PUT")]
+)
+async def test_what_takes_changes_tells_all_its_methods(holding: str, path: str, methods: str) -> None:
+    answer = await ask(holding, "OPTIONS", path)
+    assert (statuses(answer), header_of(answer, "Allow")) == ([405], methods)
 
 
 @pytest.mark.parametrize(
@@ -68,15 +71,15 @@ async def test_an_error_has_the_form_its_client_prefers(strict: Pod, accept: str
 
 
 async def test_problem_details_say_what_the_sentence_says(strict: Pod) -> None:
-    sentence = body_of(await ask(strict.url, "DELETE", "/data")).decode()
-    answer = await ask(strict.url, "DELETE", "/data", "Accept: application/json")
+    sentence = body_of(await ask(strict.url, "DELETE", "/peers")).decode()
+    answer = await ask(strict.url, "DELETE", "/peers", "Accept: application/json")
     assert json.loads(body_of(answer)) == {
         "type": "about:blank",
         "title": "Method Not Allowed",
         "status": 405,
         "detail": sentence.rstrip("\n"),
     }
-    assert sentence == "/data takes GET, HEAD.\n"
+    assert sentence == "/peers takes GET, HEAD.\n"
 
 
 async def test_what_is_no_http_is_told_so_in_one_sentence(strict: Pod) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from contextlib import AsyncExitStack
 
 import dns.rcode
@@ -21,8 +22,19 @@ from tests.support.bad_peers import (
     request,
     says,
 )
-from tests.support.dns_server import rcode
+from tests.support.dns_server import NAME, rcode
 from tests.support.gathering import MIB, view_of
+
+
+def late(behaviour: Behaviour, seconds: float) -> Behaviour:
+    """The same, some time after a connection was made."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        await behaviour(reader, writer)
+
+    return behave
+
 
 needs_ipv6 = pytest.mark.skipif(
     not socket.has_dualstack_ipv6() and "CI" not in os.environ, reason="this machine has no IPv6"
@@ -70,6 +82,53 @@ async def test_peers_are_asked_for_nothing_but_their_data_and_without_encoding()
     assert lines[0] == "GET /data HTTP/1.1"
     assert {"Accept-Encoding: identity", "Accept: */*"} <= set(lines)
     assert "cookie" not in header.decode().lower()
+
+
+async def test_a_peer_is_asked_by_its_full_name_so_that_another_pod_can_tell() -> None:
+    asked = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            asked.append(await request(reader))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+
+    async with peer(behave) as port, view_of({"kubia-1": port, "kubia-2": port}) as view:
+        await view.labels()
+        await view.labels()
+    hosts = [line for header in asked for line in header.decode().split("\r\n") if line.startswith("Host")]
+    assert sorted(hosts) == [f"Host: kubia-{number}.{NAME}:{port}" for number in (1, 1, 2, 2)]
+
+
+async def test_a_name_that_no_header_may_hold_is_left_out_of_it() -> None:
+    asked = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await request(reader))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+
+    async with peer(behave) as port, view_of({r"odd\032\010name-1": port}) as view:
+        await view.labels()
+    assert f"\r\nHost: 127.0.0.1:{port}\r\n".encode() in asked[0]
+
+
+async def test_a_pod_that_is_another_one_by_now_is_no_value_and_makes_discovery_look_anew() -> None:
+    other = answers(b"I am kubia-2, not kubia-1", "421 Misdirected Request")
+    async with peer(other) as port, peer(GOOD) as good, view_of({"kubia-1": port}, max_age=60) as view:
+        answer = (await view.answers())["kubia-1"]
+        assert (answer.value, answer.error and answer.error.code) == (None, "other-pod")
+        view.place({"kubia-1": good})
+        deadline = time.monotonic() + 1.5
+        while await view.labels() != {"kubia-1": "Hey there!"}:
+            assert time.monotonic() < deadline
+
+
+async def test_a_peer_that_refuses_makes_discovery_look_anew_at_most_once_a_second() -> None:
+    with refusing() as refused:
+        async with view_of({"kubia-1": refused}, max_age=60) as view:
+            began = time.monotonic()
+            while time.monotonic() - began < 2.5:
+                assert await view.labels() == {"kubia-1": "(refused)"}
+    assert 3 <= view.outcomes.seen.count("dns") <= 4
 
 
 async def test_an_original_kubia_pet_is_a_valid_peer() -> None:
@@ -246,8 +305,25 @@ async def test_all_values_together_have_a_bound_and_who_is_left_out_is_labelled(
         ports = {f"kubia-{ordinal}": port for ordinal in range(1, 11)}
         async with view_of(ports, limit_together=4500) as view:
             gathered = await view.answers()
-    errors = [answer.error for answer in gathered.values() if answer.error]
-    assert [error.message for error in errors] == ["left out: the answers together exceed 4500 bytes"] * 6
+    errors = {host: answer.error.message for host, answer in gathered.items() if answer.error}
+    assert errors == {
+        f"kubia-{ordinal}": "left out: the answers together exceed 4500 bytes" for ordinal in range(5, 11)
+    }
+
+
+@pytest.mark.parametrize("slow", range(1, 7))
+async def test_ordinals_decide_who_is_left_out_not_who_answers_first(slow: int) -> None:
+    values = {1: b"x" * 1000, 2: b"y" * 3000, 3: b"z" * 2000, 4: b"4", 5: b"5", 6: b"6"}
+    async with AsyncExitStack() as peers:
+        ports = {
+            f"kubia-{number}": await peers.enter_async_context(
+                peer(late(answers(value), 0.1 if number == slow else 0.0))
+            )
+            for number, value in values.items()
+        }
+        async with view_of(ports, limit_together=4500) as view:
+            labels = await view.labels()
+    assert [label[:1] for label in labels.values()] == ["x", "y", "(", "(", "(", "("]
 
 
 async def test_what_a_failed_peer_sent_is_not_held_against_the_others() -> None:
@@ -324,6 +400,7 @@ async def test_a_failed_discovery_is_part_of_the_answer() -> None:
     async with peer(GOOD) as good, view_of({"kubia-1": good}) as view:
         await view.labels()
         view.names.script = rcode(dns.rcode.SERVFAIL)
-        gathered = await view.cluster.gather(asyncio.sleep(0))
-        assert gathered.discovered.failure is not None
+        await view.answers()
+        assert view.discovered is not None
+        assert view.discovered.failure is not None
         assert await view.labels() == {"kubia-1": "Hey there!"}

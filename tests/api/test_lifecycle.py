@@ -1,10 +1,13 @@
 """The end of a pod, and a signal at its start."""
 
 import asyncio
+import os
 import re
+import shutil
 import signal
 import socket
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from tests.hostile.clients.raw_http import (
     request,
     statuses,
 )
+from tests.hostile.clients.vitals import reads_proc, threads
 from tests.support.pod import Pod, until
 from tests.support.streams import ask, begin_upload, connect
 
@@ -121,19 +125,51 @@ async def test_connections_that_idle_do_not_delay_the_end(tmp_path: Path, loop: 
             writer.transport.abort()
 
 
-def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
+@reads_proc
+def test_a_signal_is_handled_before_anything_is_loaded_that_takes_its_time(tmp_path: Path) -> None:
+    starting = Pod(tmp_path / "data").launch()
+    try:
+        until("the process to handle signals", lambda: handles_sigterm(starting.process.pid))
+        starting.process.send_signal(signal.SIGSTOP)
+        assert "aiohttp" not in Path(f"/proc/{starting.process.pid}/maps").read_text()
+        starting.process.send_signal(signal.SIGCONT)
+        assert starting.terminate() == 0
+        assert starting.log.read_text() == ""
+    finally:
+        starting.kill()
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None or os.geteuid() != 0, reason="makes a PID namespace")
+def test_process_1_ends_by_a_signal_at_any_moment_of_its_start(tmp_path: Path) -> None:
+    """The kernel drops what process 1 does not handle."""
+    for moment in (0.1, 0.2, 0.3, 0.4, 0.6):
+        namespace = Pod(tmp_path / "data", prefix=("unshare", "--pid", "--fork", "--kill-child")).launch()
+        try:
+            (child,) = wait_for_child(namespace.process.pid)
+            until("its first line", partial(handles_sigterm, child))
+            time.sleep(moment - 0.1)  # that moment is what is tested
+            os.kill(child, signal.SIGTERM)
+            assert namespace.process.wait(3) == 0
+        finally:
+            namespace.kill()
+
+
+def test_a_signal_while_it_waits_for_the_volume_ends_it(tmp_path: Path) -> None:
     with Pod(tmp_path / "data"):
         waiting = Pod(tmp_path / "data", "--lock-wait=60s", name="kubia-1").launch()
         try:
-            until("the second pod to handle signals", lambda: _handles_sigterm(waiting.process.pid))
+            until("the second pod to wait", lambda: threads(waiting.process.pid) > 1)
             assert waiting.terminate() == 0
         finally:
             waiting.kill()
 
 
-def _handles_sigterm(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/status")
-    if not status.exists():
-        pytest.skip("needs /proc to know when the process handles signals")
-    caught = re.search(r"SigCgt:\s*(\w+)", status.read_text())
+def wait_for_child(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    until("the child", children.read_text)
+    return [int(child) for child in children.read_text().split()]
+
+
+def handles_sigterm(pid: int) -> bool:
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
     return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)

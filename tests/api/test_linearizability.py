@@ -23,6 +23,10 @@ def write(value: str, called: float, returned: float) -> Operation:
     return Operation(is_write=True, value=value, called=called, returned=returned)
 
 
+def swap(expected: str | None, value: str, called: float, returned: float) -> Operation:
+    return Operation(is_write=True, value=value, called=called, returned=returned, expected=expected)
+
+
 def read(value: str | None, called: float, returned: float) -> Operation:
     return Operation(is_write=False, value=value, called=called, returned=returned)
 
@@ -37,6 +41,11 @@ def read(value: str | None, called: float, returned: float) -> Operation:
         ([write("a", 0, 1), write("b", 0, UNKNOWN), read("a", 2, 3), read("b", 8, 9)], True),  # late effect
         ([write("a", 0, 1), write("b", 0, UNKNOWN), read("b", 2, 3), read("a", 8, 9)], False),
         ([write("a", 0, 1), write("b", 0, 1), read("c", 2, 3)], False),  # a value nobody wrote
+        ([swap(None, "a", 0, 9), swap("a", "b", 0, 9), swap("b", "c", 0, 9), read("c", 10, 11)], True),
+        ([swap(None, "a", 0, 9), swap(None, "b", 0, 9)], False),  # both replaced the same value
+        ([write("a", 0, 1), swap("a", "b", 2, 3), swap("a", "c", 4, 5)], False),  # an overwritten one
+        ([swap(None, "a", 0, UNKNOWN), swap("a", "b", 2, 3), read("b", 4, 5)], True),  # it must have happened
+        ([swap(None, "a", 0, UNKNOWN), swap(None, "b", 2, 3), read("b", 4, 5)], True),  # it need not have
     ],
 )
 def test_the_checker_knows_linearizable_histories(history: list[Operation], verdict: bool) -> None:  # noqa: FBT001

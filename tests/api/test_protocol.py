@@ -83,3 +83,72 @@ async def test_a_client_that_does_not_read_is_given_up(
                 await asyncio.sleep(0.05)
                 client.recv(100)
             until("the server to end it", lambda: sockets(pod.process.pid) == open_before, 2)
+
+
+# --- Clients that send no more ---------------------------------------------------------------------
+
+KEPT = b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n"
+STORE = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1"
+
+
+@pytest.mark.parametrize(
+    ("sent", "answers"),
+    [
+        (KEPT, [200]),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", [200]),
+        (STORE, [200]),
+        (STORE * 3 + KEPT, [200] * 4),
+        (STORE + b"GET /", [200]),
+        (b"", []),
+        (b"GET /", []),
+    ],
+)
+async def test_a_client_that_shuts_down_its_sending_half_gets_its_answers(
+    tmp_path: Path, loop: dict[str, str], sent: bytes, answers: list[int]
+) -> None:
+    with Pod(tmp_path / "data", env=loop) as pod:
+        assert statuses(await exchange(pod.url, request("POST", "/", "Content-Length: 1", body=b"1"))) == [
+            200
+        ]
+        async with asyncio.timeout(5):
+            assert statuses(await exchange(pod.url, sent, end=True)) == answers
+
+
+async def test_so_does_one_whose_request_repeats_the_one_before_it(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    with Pod(tmp_path / "data", env=loop) as pod:
+        for last in (STORE, KEPT, STORE + KEPT):
+            reader, writer = await connect(pod.url)
+            for _ in range(5):
+                writer.write(STORE)
+                assert statuses(await reader.readuntil(b"on pod kubia-0\n")) == [200]
+            writer.write(last)
+            writer.write_eof()
+            async with asyncio.timeout(5):
+                assert statuses(await reader.read()) == [200] * (2 if last == STORE + KEPT else 1)
+            writer.close()
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05], ids=["together", "later"])
+@pytest.mark.parametrize("framing", ["Content-Length: 10", "Transfer-Encoding: chunked"])
+async def test_a_client_that_shuts_down_within_its_value_is_told_so(
+    tmp_path: Path, loop: dict[str, str], framing: str, pause: float
+) -> None:
+    head = f"POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n".encode()
+    with Pod(tmp_path / "data", env=loop) as pod:
+        async with asyncio.timeout(5):
+            answer = await exchange(pod.url, head, b"5\r\n", pause=pause, end=True)
+        assert statuses(answer) == [400]
+        assert not (pod.data_dir / "kubia.txt").exists()
+
+
+async def test_a_large_value_is_stored_though_its_client_shuts_down_behind_it(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    size = 1 << 20
+    head = f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode()
+    with Pod(tmp_path / "data", env=loop) as pod:
+        async with asyncio.timeout(10):
+            assert statuses(await exchange(pod.url, head + bytes(size), end=True)) == [200]
+        assert (pod.data_dir / "kubia.txt").stat().st_size == size

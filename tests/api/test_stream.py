@@ -9,11 +9,13 @@ import pytest
 from aiohttp import web
 
 from kubia_pet.metrics import Metrics
-from kubia_pet.web.app import CONNECTIONS, LIFECYCLE
+from kubia_pet.web.app import CONNECTIONS, LIFECYCLE, METRICS
 from kubia_pet.web.connections import Connections
+from kubia_pet.web.delivery import LargeResponses
 from kubia_pet.web.lifecycle import Lifecycle
-from kubia_pet.web.middleware import Admission, Instrumentation, Pipeline
+from kubia_pet.web.middleware import Admission, Hosts, Instrumentation, Pipeline
 from kubia_pet.web.route import Route, register
+from kubia_pet.web.token import Token
 from tests.hostile.clients.raw_http import request, statuses
 from tests.support.serving import serving
 from tests.support.streams import Stream, ask, connect
@@ -56,12 +58,22 @@ async def streaming(max_requests: int = 1) -> AsyncIterator[Streaming]:
         return web.Response(text="plain")
 
     app = web.Application()
-    app[CONNECTIONS], app[LIFECYCLE] = connections, lifecycle
+    app[CONNECTIONS], app[LIFECYCLE], app[METRICS] = connections, lifecycle, metrics
     routes = register(
         app.router, [Route("GET", "/events", events, stream=True), Route("GET", "/plain", plain)]
     )
-    admission = Admission(lifecycle, connections, max_requests=max_requests)
-    pipeline = Pipeline(routes, lifecycle, connections, admission, Instrumentation(metrics))
+    admission = Admission(
+        lifecycle, connections, Hosts("kubia-0", None, ()), Token(None), max_requests=max_requests
+    )
+    counting, large = Instrumentation(metrics), LargeResponses(metrics)
+    pipeline = Pipeline(
+        routes,
+        lifecycle=lifecycle,
+        connections=connections,
+        admission=admission,
+        instrumentation=counting,
+        large=large,
+    )
     app.middlewares.append(pipeline.handle)
     async with serving(app) as (served.url, _):
         yield served

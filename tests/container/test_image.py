@@ -141,6 +141,14 @@ def test_its_health_is_asked_where_the_settings_say_it_listens(engine: Engine, i
     until("it to live", lambda: pet.run("kubia-pet", "health") == (0, "The pod at ::1 port 9090 is alive.\n"))
 
 
+def test_its_health_is_asked_at_the_port_that_is_an_option(engine: Engine, image: Image) -> None:
+    pet = Pet(engine.start(image, "serve", "--port=9091"))
+    until(
+        "it to live",
+        lambda: pet.run("kubia-pet", "health") == (0, "The pod at 127.0.0.1 port 9091 is alive.\n"),
+    )
+
+
 # Hardened, and as other users
 
 USERS = {"its own user": None, "any user, as on OpenShift": "1000680000", "any user and group": "4242:4242"}

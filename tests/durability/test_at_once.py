@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -13,12 +14,11 @@ import pytest
 from kubia_pet.limits import MAX_NOWAIT_BYTES
 from kubia_pet.store import StoreError, Volume
 from kubia_pet.store.nowait import Seen, prepare
-from kubia_pet.store.value_file import Content
 from tests.durability.asking import STORED, get, post
 from tests.durability.machine import needs_strace
 from tests.durability.strace import RECEIVES, Call, Strace, parsed
 from tests.durability.volumes import ext4, fuse, run, unmount
-from tests.support.disk import Disk
+from tests.support.disk import Disk, data_of
 from tests.support.pod import Pod, until
 
 LIMIT = 1 << 20
@@ -35,10 +35,6 @@ def volume(tmp_path: Path) -> Iterator[Volume]:
         volume.read()
         yield volume
         volume.close()
-
-
-def data_of(content: Content | None) -> bytes | None:
-    return None if content is None else content.data
 
 
 def test_a_value_in_memory_is_read_at_once(volume: Volume) -> None:
@@ -101,9 +97,9 @@ def test_a_change_that_a_crash_could_take_back_is_not_shown(
         volume.replace(b"new")
     assert data_of(volume.read_at_once()) is None
     with disk.failing(failing), pytest.raises(StoreError):
-        volume.mend(0)
+        volume.probe()
     assert data_of(volume.read_at_once()) is None
-    volume.mend(0)
+    volume.probe()
     assert data_of(volume.read()) == data_of(volume.read_at_once()) == b"new"
 
 
@@ -286,3 +282,29 @@ def until_answered(trace: Path) -> list[list[Call]]:
         [replace(call, name=call.name.replace("newfstatat", "fstat")) for call in calls[began + 1 : ended]]
         for began, ended in zip(came, went, strict=True)
     ]
+
+
+@pytest.mark.parametrize(
+    "lacks",
+    [
+        "del os.RWF_NOWAIT",
+        "del os.preadv",
+        # As where the C library that Python was built for has no preadv2.
+        """real = os.preadv
+def preadv(file, buffers, offset, flags=0):
+    if flags:
+        raise NotImplementedError('preadv2: not available')
+    return real(file, buffers, offset)
+os.preadv = preadv""",
+    ],
+    ids=["no RWF_NOWAIT", "no preadv", "no preadv2"],
+)
+def test_a_python_that_cannot_look_at_once_serves_by_a_look_that_may_wait(tmp_path: Path, lacks: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"import os\n{lacks}\n")
+    found = os.pathsep.join([str(tmp_path), *sys.path])
+    with ext4(tmp_path / "data") as path, Pod(path, env={"PYTHONPATH": found}) as pod:
+        for value in (b"value", b"another"):
+            assert post(pod, value).status == STORED
+            for _ in range(2):
+                assert get(pod) == (STORED, value)
+        assert "Traceback" not in pod.log.read_text()

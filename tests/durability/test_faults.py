@@ -65,7 +65,7 @@ def test_an_error_at_any_call_of_a_post_is_told_and_leaves_the_old_value_and_a_p
             point,
             failed,
         )
-        assert not is_ready(pod), point
+        assert is_ready(pod) is full, point  # what failed once leaves room for a small value
         if renamed:
             assert get(pod).status == UNAVAILABLE, point
         else:
@@ -149,7 +149,7 @@ def test_a_write_cut_short_by_a_limit_is_refused_and_leaves_the_old_value(tmp_pa
         resource.prlimit(pod.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
         assert post(pod, b"v" * 10_000).status == FULL
         assert get(pod) == (STORED, OLD)
-        assert not is_ready(pod)
+        assert is_ready(pod)  # for a small value there is room
         resource.prlimit(pod.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         assert post(pod, b"v" * 10_000).status == STORED
         assert get(pod) == (STORED, b"v" * 10_000)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kubia_pet.limits import PROBE_INTERVAL
 from tests.durability.asking import FULL, STORED, ask, get, is_ready, post
 from tests.durability.volumes import tmpfs
 from tests.support.pod import Pod, files_on, until
@@ -57,23 +58,37 @@ def test_the_first_post_after_room_was_made_succeeds(pod: Pod) -> None:
     assert is_ready(pod)
 
 
-def test_a_pod_is_ready_without_a_post_once_there_is_room_for_the_one_that_failed(pod: Pod) -> None:
+def test_a_pod_is_ready_without_a_post_once_there_is_room_for_a_small_value(pod: Pod) -> None:
     filler = filled(pod.data_dir)
     assert post(pod, NEW).status == FULL
-    with filler.open("r+b") as file:
-        file.truncate(filler.stat().st_size - 4096)  # room, but not for what was refused
-    until("an attempt to mend", lambda: pod.log.read_text().count("still at fault") > 1)
+    until("an attempt to mend", lambda: pod.log.read_text().count("A trial write") > 1)
     assert not is_ready(pod)
-    filler.unlink()
+    with filler.open("r+b") as file:
+        file.truncate(filler.stat().st_size - 4096)  # not for what was refused
     until("the pod to be ready", lambda: is_ready(pod), 5)
     assert get(pod) == (STORED, OLD)
+    assert post(pod, b"small").status == STORED
 
 
-def test_a_value_too_large_for_the_whole_volume_is_refused_and_a_smaller_one_stored(pod: Pod) -> None:
-    assert post(pod, b"n" * 100_000).status == FULL  # written short at first
+def test_a_post_that_finds_no_room_leaves_a_pod_ready_that_can_take_a_small_value(pod: Pod) -> None:
+    for _ in range(3):
+        assert post(pod, b"n" * 100_000).status == FULL  # written short at first
+        assert is_ready(pod)
     assert get(pod) == (STORED, OLD)
     assert post(pod, NEW).status == STORED
+    assert get(pod) == (STORED, NEW)
     assert is_ready(pod)
+
+
+def test_an_exhausted_device_makes_a_pod_not_ready_before_the_first_post(pod: Pod) -> None:
+    assert is_ready(pod)
+    filler = filled(pod.data_dir)
+    until("the pod to find out", lambda: not is_ready(pod), PROBE_INTERVAL + 5)
+    refused = ask(pod, "GET", "/readyz")
+    assert b"No space left on device" in refused.body
+    assert get(pod) == (STORED, OLD)
+    filler.unlink()
+    until("the pod to be ready", lambda: is_ready(pod), 5)
 
 
 def test_a_pod_starts_on_a_full_volume_with_its_value_and_is_ready_when_there_is_room(pod: Pod) -> None:
@@ -81,6 +96,7 @@ def test_a_pod_starts_on_a_full_volume_with_its_value_and_is_ready_when_there_is
     pod.kill()
     with Pod(pod.data_dir) as again:
         assert get(again) == (STORED, OLD)
+        assert not is_ready(again)
         filler.unlink()
         until("the pod to be ready", lambda: is_ready(again), 5)
         assert post(again, NEW).status == STORED

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from kubia_pet.limits import MAX_STORED_BYTES
 from tests.durability.asking import NOT_FOUND, STORED, UNAVAILABLE, ask, get, is_ready, post
 from tests.durability.machine import needs
+from tests.durability.volumes import tmpfs
 from tests.support.pod import Pod
 
 SECONDS = 2.0
+TOO_LARGE = 413
 MEMORY = 8 << 20  # bytes: some copies of the largest value
 
 
@@ -124,6 +127,67 @@ def test_a_pod_starts_with_something_odd_in_the_values_place_and_says_so(
         assert get(pod).status == UNAVAILABLE
         assert not is_ready(pod)
         assert ask(pod, "GET", "/healthz").status == STORED
+
+
+def test_a_directory_under_the_name_of_the_temporary_file_is_moved_away_with_what_is_in_it(
+    tmp_path: Path,
+) -> None:
+    data_dir = tmp_path / "data"
+    temporary = data_dir / ".kubia.txt.tmp"
+    filled_directory(make(temporary.parent) / temporary.name)
+    with Pod(data_dir) as pod:
+        assert is_ready(pod)
+        assert post(pod, b"value").status == STORED
+        filled_directory(temporary)
+        assert get(pod) == (STORED, b"value")
+        assert post(pod, b"new").status == STORED
+        assert get(pod) == (STORED, b"new")
+        for number in range(2):
+            moved = data_dir / f".kubia.txt.tmp.moved-{number}"
+            assert (moved / "file").read_text() == "in it"
+            assert moved.name in pod.log.read_text()
+
+
+def test_a_directory_there_that_cannot_be_moved_is_named_in_answers_and_log(tmp_path: Path) -> None:
+    temporary = make(tmp_path / "data") / ".kubia.txt.tmp"
+    with Pod(tmp_path / "data") as pod, tmpfs(temporary):  # a mount point: busy
+        assert post(pod, b"value").status == UNAVAILABLE
+        assert f"{temporary.name} is a directory" in post(pod, b"value").body.decode()
+        assert get(pod).status == NOT_FOUND
+        assert not is_ready(pod)
+        assert f"{temporary.name} is a directory" in pod.log.read_text()
+
+
+def make(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def test_a_value_over_a_limit_that_was_lowered_is_still_served_and_only_new_ones_are_bounded(
+    tmp_path: Path,
+) -> None:
+    for value in (b"v" * 11, b"v" * MAX_STORED_BYTES):
+        with Pod(tmp_path / "data", "--max-value=16MiB") as pod:
+            assert post(pod, value).status == STORED
+        with Pod(tmp_path / "data", "--max-value=10") as pod:
+            assert is_ready(pod)
+            assert get(pod) == (STORED, value)
+            shown = ask(pod, "GET", "/")
+            assert shown.status == STORED
+            assert value in shown.body
+            assert post(pod, value).status == TOO_LARGE
+            assert get(pod) == (STORED, value)
+            assert is_ready(pod)
+            assert post(pod, b"v" * 10).status == STORED
+            assert get(pod) == (STORED, b"v" * 10)
+
+
+def test_one_over_what_is_ever_served_is_told(pod: Pod) -> None:
+    with (pod.data_dir / "kubia.txt").open("wb") as file:
+        file.truncate(MAX_STORED_BYTES + 1)
+    refused = get(pod)
+    assert refused.status == UNAVAILABLE
+    assert f"over the limit of {MAX_STORED_BYTES} bytes" in refused.body.decode()
 
 
 def test_what_others_write_rename_or_remove_shows_in_the_next_get(pod: Pod) -> None:

@@ -55,12 +55,24 @@ class Zone:
                     answer.additional += [
                         rrset for target in self.pods for rrset in self._addresses_of(target)
                     ]
+            elif found and kind in (dns.rdatatype.A, dns.rdatatype.AAAA) and name == self.service:
+                answer.answer += self._all_addresses(question.name, kind)
         elif name in self.pods and self.addresses:
             found = True
             answer.answer += [rrset for rrset in self._addresses_of(name) if rrset.rdtype == kind]
         if not found:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         return answer
+
+    def _all_addresses(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> list[dns.rrset.RRset]:
+        """Those of all pods, under the service's name."""
+        every = (
+            rrset for target in self.pods for rrset in self._addresses_of(target) if rrset.rdtype == kind
+        )
+        texts = sorted({record.to_text() for rrset in every for record in rrset})
+        return (
+            [dns.rrset.from_text(name, self.ttl, "IN", dns.rdatatype.to_text(kind), *texts)] if texts else []
+        )
 
     def _addresses_of(self, target: str) -> list[dns.rrset.RRset]:
         by_kind: dict[str, list[str]] = {}

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kubia_pet.discovery import Discovery, Resolver
+from kubia_pet.discovery import Discovered, Discovery, Resolver
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.peers.result import PeerResult
 from tests.support.dns_server import SERVICE, NameServer, Zone
@@ -16,13 +16,17 @@ MIB = 2**20
 Ports = Mapping[str, int | tuple[int, Sequence[str]]]  # host: port, or port and addresses
 
 
+async def is_ready() -> bool:
+    return True
+
+
 @dataclass
 class Outcomes:
     """An observer that keeps what it is told."""
 
     seen: list[str] = field(default_factory=list)
 
-    def looked_up(self, _: float, *, ok: bool) -> None:
+    def looked_up(self, _: float, __: int, *, ok: bool) -> None:
         self.seen.append("dns" if ok else "no dns")
 
     def asked(self, outcome: str) -> None:
@@ -38,12 +42,15 @@ class View:
     names: NameServer
     outcomes: Outcomes
     took: float = 0.0  # seconds of the last gathering
+    discovered: Discovered | None = None  # by it
 
     async def answers(self) -> dict[str, PeerResult]:
         """A gathering's answers by host name, in their order."""
         began = time.perf_counter()
-        gathered = await self.cluster.gather(asyncio.sleep(0))
+        async with self.cluster.gathering(asyncio.sleep(0)) as newest:
+            gathered = newest()
         self.took = time.perf_counter() - began
+        self.discovered = gathered.discovered
         return {answer.peer.name.partition(".")[0]: answer for answer in gathered.answers}
 
     async def labels(self) -> dict[str, str]:
@@ -73,14 +80,18 @@ async def view_of(
     together: float = 2.0,
     limit: int = MIB,
     limit_together: int = 16 * MIB,
+    max_age: float = 0,
 ) -> AsyncIterator[View]:
-    """kubia-0's view of these peers; deadlines in seconds, limits in bytes. DNS is asked each time."""
+    """kubia-0's view of these peers; deadlines in seconds, limits in bytes. DNS is asked each time unless
+    `max_age` is given."""
     zone = Zone()
     zone.add("kubia-0", OWN_PORT)
     outcomes = Outcomes()
     with NameServer(zone) as names:
         lookup = Resolver(SERVICE, nameserver=names.address, timeout=1.0)
-        discovery = Discovery(lookup, pod="kubia-0", port=OWN_PORT, max_age=0, observer=outcomes)
+        discovery = Discovery(
+            lookup, pod="kubia-0", port=OWN_PORT, max_age=max_age, observer=outcomes, ready=is_ready
+        )
         async with Cluster(
             discovery,
             connect_timeout=connecting,

@@ -6,18 +6,30 @@ The algorithm of Wing and Gong (1993) with Lowe's memoization ("Testing for line
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 UNKNOWN = math.inf  # when an operation returned of which nobody knows whether it took effect
 
 
+class Any(Enum):
+    """What a write without a condition replaces."""
+
+    VALUE = auto()
+
+
 @dataclass(frozen=True)
 class Operation:
-    """A write or a read of `value`, from `called` to `returned` (seconds on one clock)."""
+    """A write or a read of `value`, from `called` to `returned` (seconds on one clock).
+
+    With `expected` it is a compare-and-set that was made, if it was: it took effect where that was the value.
+    One that was refused is a read of the value that stood against it.
+    """
 
     is_write: bool
     value: str | None
     called: float
     returned: float
+    expected: str | Any | None = Any.VALUE
 
 
 def is_linearizable(history: Sequence[Operation], initial: str | None = None) -> bool:
@@ -36,7 +48,7 @@ def is_linearizable(history: Sequence[Operation], initial: str | None = None) ->
             return True
         for index in _next(operations, done):
             each = operations[index]
-            if each.is_write or each.value == value:
+            if each.expected in {Any.VALUE, value} if each.is_write else each.value == value:
                 state = done | 1 << index, each.value
                 if state not in seen:
                     seen.add(state)
@@ -46,11 +58,12 @@ def is_linearizable(history: Sequence[Operation], initial: str | None = None) ->
 
 def _decided(history: Sequence[Operation]) -> Iterator[Operation]:
     """The history without writes of unknown outcome: read by nobody they need not have happened, else they
-    took effect before the first read of their value returned."""
+    took effect before the first read of their value returned. A compare-and-set reads what it replaces."""
     first_read: dict[str | None, float] = {}
     for each in history:
-        if not each.is_write:
-            first_read[each.value] = min(each.returned, first_read.get(each.value, UNKNOWN))
+        seen = each.expected if each.is_write else each.value
+        if not isinstance(seen, Any):
+            first_read[seen] = min(each.returned, first_read.get(seen, UNKNOWN))
     for each in history:
         if each.returned != UNKNOWN:
             yield each

@@ -29,7 +29,7 @@ def free_ports(count: int) -> int:
 class LocalSet:
     """A local StatefulSet; `port` reaches any pod, `ports[n]` pod n."""
 
-    def __init__(self, directory: Path, replicas: int = 3) -> None:
+    def __init__(self, directory: Path, replicas: int = 3, *options: str) -> None:
         first = free_ports(replicas + 2)
         self.nameserver_port, self.port = first, first + 1
         self.ports = [self.port + 1 + ordinal for ordinal in range(replicas)]
@@ -37,7 +37,7 @@ class LocalSet:
         self.log = directory / "local.log"
         self.command = (
             *(sys.executable, "-m", "kubia_pet", "local", f"--replicas={replicas}", f"--port={self.port}"),
-            *(f"--nameserver-port={self.nameserver_port}", f"--data-dir={self.data_dir}"),
+            *(f"--nameserver-port={self.nameserver_port}", f"--data-dir={self.data_dir}", *options),
         )
         self.process: subprocess.Popen[bytes]
 

@@ -48,19 +48,26 @@ class Pod:
     def launch(self) -> Self:
         """Starts the process without waiting for it to serve."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        settings = {"host": "127.0.0.1", "port": "0", "service": "", "drain": "0", "lock-wait": "0"}
+        settings = {"host": "127.0.0.1", "port": "0", "service": "", "drain": "0"}
+        defaults = {"KUBIAPET_LOCK_WAIT": "0"}  # not as an option, which nothing could unset
         given = [f"--{key}={value}" for key, value in settings.items()]
         command = [*self.prefix, sys.executable, "-m", "kubia_pet", "serve", *given]
         command += [f"--pod={self.name}", f"--data-dir={self.data_dir}", *self.options]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stderr=log, stdout=log, env=os.environ | self.env)
+            self.process = subprocess.Popen(
+                command, stderr=log, stdout=log, env=os.environ | defaults | self.env
+            )
         return self
 
     def start(self) -> Self:
         """Starts it and waits until it listens."""
         self.launch()
-        until(f"{self.name} to listen: {self.log}", self._listening, 20)
+        self.listening()
         return self
+
+    def listening(self) -> None:
+        """Waits until it listens."""
+        until(f"{self.name} to listen: {self.log}", self._listening, 20)
 
     def _listening(self) -> bool:
         if self.process.poll() is not None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from kubia_pet.web.app import CONNECTIONS, LIFECYCLE
+from kubia_pet.web.app import CONNECTIONS, LIFECYCLE, METRICS
 from kubia_pet.web.lifecycle import State
 from kubia_pet.web.protocol import ProtocolFactory
 
@@ -18,7 +18,7 @@ async def serving(app: web.Application) -> AsyncIterator[tuple[str, web.AppRunne
     await runner.setup()
     assert runner.server
     app[LIFECYCLE].advance(State.READY)
-    factory = ProtocolFactory(runner.server, app[CONNECTIONS], cap=10, timeout=5)
+    factory = ProtocolFactory(runner.server, app[CONNECTIONS], app[METRICS], cap=10, timeout=5)
     server = await asyncio.get_running_loop().create_server(factory, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", runner

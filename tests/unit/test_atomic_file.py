@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -81,12 +81,28 @@ def test_an_fsync_of_the_file_that_fails_leaves_the_old_one(
 
 @pytest.mark.parametrize("change", [lambda at: FILE.replace(at, b"new"), FILE.remove], ids=["new", "none"])
 def test_an_fsync_of_the_directory_that_fails_says_that_the_outcome_is_not_known(
-    directory: int, monkeypatch: pytest.MonkeyPatch, change: object
+    directory: int, monkeypatch: pytest.MonkeyPatch, change: Callable[[int], None]
 ) -> None:
-    assert callable(change)
     FILE.replace(directory, b"old")
     with Disk(monkeypatch).failing("directory"), pytest.raises(UnconfirmedError, match="Input/output"):
         change(directory)
+
+
+@pytest.mark.parametrize("call", [lambda at: FILE.replace(at, b"new"), FILE.discard], ids=["new", "none"])
+def test_a_directory_under_its_temporary_name_is_moved_away_and_named_in_the_log(
+    directory: int, tmp_path: Path, caplog: pytest.LogCaptureFixture, call: Callable[[int], None]
+) -> None:
+    for number in range(3):
+        (tmp_path / FILE.temporary).mkdir()
+        (tmp_path / FILE.temporary / f"kept {number}").touch()
+        call(directory)
+    FILE.replace(directory, b"new")
+    moved = [tmp_path / f"{FILE.temporary}.moved-{number}" for number in range(3)]
+    assert [[each.name for each in path.iterdir()] for path in moved] == [["kept 0"], ["kept 1"], ["kept 2"]]
+    assert (tmp_path / "some.txt").read_bytes() == b"new"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{FILE.temporary} is a directory: moved to {path.name}" for path in moved
+    ]
 
 
 def test_what_a_crash_left_beside_it_is_replaced(directory: int, tmp_path: Path) -> None:

@@ -189,3 +189,35 @@ def test_whoever_comes_and_goes_when_each_result_is_of_the_run_that_got_what_it_
         assert [int(each) for run in runs.begun for each in run] == list(range(len(callers)))
 
     asyncio.run(play())
+
+
+async def test_a_run_that_waits_for_something_slow_lets_the_next_one_begin_beside_it() -> None:
+    ends: list[asyncio.Future[str]] = []
+
+    def run() -> asyncio.Future[str]:
+        ends.append(asyncio.get_running_loop().create_future())
+        return ends[-1]
+
+    shared = Coalescer(run)
+    first = shared.submit()
+    await turns()
+    second, third = shared.submit(), shared.submit()
+    await turns()
+    assert len(ends) == 1
+    shared.proceed()
+    await turns()
+    assert len(ends) == 2
+    fourth = shared.submit()
+    ends[0].set_result("a")
+    await turns()
+    assert (first.result(), len(ends), second.done()) == ("a", 2, False)  # the first's end begins nothing
+    ends[1].set_result("b")
+    await turns()
+    assert (second.result(), third.result(), len(ends)) == ("b", "b", 3)
+    shared.proceed()  # with nobody waiting: whoever comes begins at once
+    fifth = shared.submit()
+    await turns()
+    assert len(ends) == 4
+    ends[3].set_result("d")
+    ends[2].set_result("c")
+    assert (await fourth, await fifth) == ("c", "d")

@@ -15,6 +15,7 @@ import pytest
 
 from kubia_pet.discovery import Discovered, Discovery, Resolver, service_of
 from tests.support.dns_server import NAME, SERVICE, NameServer, Script, Zone, rcode, silence
+from tests.support.gathering import is_ready
 
 PORT = 8080  # that this pod listens on
 
@@ -25,7 +26,7 @@ class Seen:
     def __init__(self) -> None:
         self.outcomes: list[bool] = []
 
-    def looked_up(self, _: float, *, ok: bool) -> None:
+    def looked_up(self, _: float, __: int, *, ok: bool) -> None:
         self.outcomes.append(ok)
 
 
@@ -57,7 +58,7 @@ async def discovery(
     """What this pod has for discovery; asks anew each time unless `max_age` is given."""
     given = {} if resolv_conf is None else {"resolv_conf": str(resolv_conf)}
     lookup = Resolver(service, nameserver=names.address, timeout=timeout, **given)
-    opened = Discovery(lookup, pod=pod, port=PORT, max_age=max_age, observer=Seen())
+    opened = Discovery(lookup, pod=pod, port=PORT, max_age=max_age, observer=Seen(), ready=is_ready)
     try:
         yield opened
     finally:
@@ -163,7 +164,7 @@ async def test_a_short_service_name_goes_through_the_search_domains(
 
 async def test_without_any_name_server_discovery_fails_with_a_sentence(tmp_path: Path) -> None:
     lookup = Resolver(SERVICE, nameserver=None, timeout=1.0, resolv_conf=str(tmp_path / "missing"))
-    opened = Discovery(lookup, pod="kubia-0", port=PORT, max_age=2, observer=Seen())
+    opened = Discovery(lookup, pod="kubia-0", port=PORT, max_age=2, observer=Seen(), ready=is_ready)
     found = await opened.discover()
     opened.close()
     assert found.failure is not None
@@ -286,6 +287,64 @@ async def test_no_such_name_and_no_records_mean_alone_and_are_no_error(script: S
     assert hosts(found) == ["kubia-0"]
     assert (found.failure, found.diagnostics) == (None, ())
     assert found.taken_at is not None
+
+
+@pytest.mark.parametrize(
+    "script", [rcode(dns.rcode.NXDOMAIN), lambda query, _: dns.message.make_response(query)]
+)
+async def test_a_service_that_dns_does_not_know_though_this_pod_is_ready_is_named_with_the_likely_causes(
+    script: Script, clock: Skew, caplog: pytest.LogCaptureFixture
+) -> None:
+    with NameServer(script) as names:
+        async with discovery(names) as opened:
+            for clock.by in (0.0, 10.0, 20.0, 30.0, 34.0):
+                await opened.watch()
+                assert (await opened.discover()).diagnostics == (), clock.by
+            for clock.by in (36.0, 40.0, 50.0):
+                await opened.watch()
+                (diagnostic,) = (await opened.discover()).diagnostics
+                assert diagnostic.code == "nobody"
+    for cause in (f"{NAME}, though this one is ready", "headless Service kubia", "selector", "serviceName"):
+        assert cause in diagnostic.message
+    assert [record.message for record in caplog.records] == [diagnostic.message]
+
+
+async def test_a_pod_that_is_alone_and_listed_is_no_alarm(
+    names: NameServer, zone: Zone, clock: Skew, caplog: pytest.LogCaptureFixture
+) -> None:
+    zone.pods = {f"kubia-0.{SERVICE}": (PORT, ["10.0.0.0"])}
+    async with discovery(names) as opened:
+        for clock.by in (0.0, 40.0, 80.0, 1000.0):
+            await opened.watch()
+            found = await opened.discover()
+            assert (hosts(found), found.diagnostics) == (["kubia-0"], ())
+    assert not caplog.records
+
+
+async def test_a_pod_is_missed_only_for_the_time_in_which_it_is_ready(
+    names: NameServer, zone: Zone, clock: Skew
+) -> None:
+    zone.pods = {}
+    ready = False
+
+    async def is_it() -> bool:
+        return ready
+
+    lookup = Resolver(SERVICE, nameserver=names.address, timeout=1.0)
+    opened = Discovery(lookup, pod="kubia-0", port=PORT, max_age=0, observer=Seen(), ready=is_it)
+    for clock.by in (0.0, 100.0):
+        await opened.watch()
+        assert (await opened.discover()).diagnostics == ()
+    ready = True
+    for clock.by, codes in ((110.0, []), (140.0, []), (146.0, ["nobody"])):
+        await opened.watch()
+        assert [diagnostic.code for diagnostic in (await opened.discover()).diagnostics] == codes
+    zone.add("kubia-0", PORT)
+    assert (await opened.discover()).diagnostics == ()
+    asked = len(names.asked)
+    await opened.watch()
+    assert len(names.asked) == asked  # somebody is there: the watch asks nothing
+    opened.close()
 
 
 FAILURES = {

@@ -46,3 +46,22 @@ async def test_one_who_comes_again_begins_anew() -> None:
         await asyncio.sleep(0.15)
     assert not given_up.is_set()
     assert list(waiting) == ["one"]
+
+
+async def test_one_that_is_added_again_as_it_is_given_up_comes_round_and_round_by_one_timer() -> None:
+    given_up: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def again(one: str) -> None:
+        given_up.put_nowait(one)
+        waiting.add(one)
+
+    waiting: ExpiryQueue[str] = ExpiryQueue(0.05, again)
+    began = loop.time()
+    waiting.add("first")
+    await asyncio.sleep(0.02)  # so that each ends while the other still waits
+    waiting.add("second")
+    assert [await given_up.get() for _ in range(8)] == ["first", "second"] * 4
+    assert loop.time() - began >= 4 * 0.05
+    armed = [timer for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined] # noqa: SLF001 - what asyncio itself has
+    assert len(armed) == 1

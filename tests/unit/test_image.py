@@ -1,11 +1,7 @@
 """What the image is made of, without an engine: Dockerfile, lock and .dockerignore against the program."""
 
 import fnmatch
-import importlib.util
 import re
-import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -15,6 +11,7 @@ from packaging.requirements import Requirement
 
 from kubia_pet import __version__
 from kubia_pet.config import Settings
+from kubia_pet.limits import LOCK_WAIT
 from tests.unit.test_manifests import POD
 
 ROOT = Path(__file__).parents[2]
@@ -99,35 +96,20 @@ def test_port_volume_and_version_are_the_programs() -> None:
 def test_a_health_check_waits_for_the_volumes_lock() -> None:
     found = re.search(r"--start-period=(\d+)s", last("HEALTHCHECK"))
     assert found
-    assert int(found[1]) > SETTINGS.lock_wait
+    assert int(found[1]) > LOCK_WAIT
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="strips what the image has: ELF")
-def test_a_stripped_library_is_shorter_and_loads(tmp_path: Path) -> None:
-    for module in ("aiohttp._http_parser", "httptools.parser.parser"):
-        found = importlib.util.find_spec(module)
-        assert found
-        assert found.origin
-        copy = tmp_path / Path(found.origin).name
-        shutil.copy(found.origin, copy)
-        subprocess.run([sys.executable, ROOT / "image/strip.py", tmp_path], check=True)
-        assert copy.stat().st_size < Path(found.origin).stat().st_size / 2
-        load = (
-            "import importlib.util as u, sys\n"
-            f"spec = u.spec_from_file_location({module!r}, {str(copy)!r})\n"
-            "module = u.module_from_spec(spec)\n"
-            "spec.loader.exec_module(module)\n"
-            "print(module.__file__)"
-        )
-        done = subprocess.run([sys.executable, "-c", load], check=True, capture_output=True, text=True)
-        assert done.stdout.strip() == str(copy)
+def test_both_stages_are_of_the_base_image_that_is_given_the_releases_without_its_digest() -> None:
+    assert last("ARG") == f"BASE={release_base().partition('@')[0]}"
+    assert [arguments.split()[0] for name, arguments in INSTRUCTIONS if name == "FROM"] == ["${BASE}"] * 2
 
 
-def test_what_is_no_library_is_not_cut(tmp_path: Path) -> None:
-    (tmp_path / "text.so").write_bytes(b"INPUT(libother.so)".ljust(100))
-    done = subprocess.run(
-        [sys.executable, ROOT / "image/strip.py", tmp_path], check=False, capture_output=True, text=True
-    )
-    assert done.returncode
-    assert "ValueError" in done.stderr
-    assert (tmp_path / "text.so").read_bytes().startswith(b"INPUT")
+def test_a_release_is_built_on_an_image_by_its_digest() -> None:
+    assert re.fullmatch(r"python:3\.\d+-slim@sha256:[0-9a-f]{64}", release_base())
+
+
+def release_base() -> str:
+    """What image/base names."""
+    (base,) = re.findall(r"^FROM (\S+)$", (ROOT / "image/base/Dockerfile").read_text(), re.MULTILINE)
+    assert isinstance(base, str)
+    return base

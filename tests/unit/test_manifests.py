@@ -138,9 +138,9 @@ def test_a_hung_volume_is_told_before_the_readiness_probe_gives_up() -> None:
     assert CONTAINER["readinessProbe"]["timeoutSeconds"] > SETTINGS.volume_timeout
 
 
-def test_the_startup_probe_waits_longer_than_a_pod_waits_for_its_volume() -> None:
+def test_the_startup_probe_waits_longer_than_a_pod_may_wait_for_its_volume() -> None:
     probe = CONTAINER["startupProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] >= SETTINGS.lock_wait + 10
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= limits.LOCK_WAIT + 10
 
 
 def test_the_grace_period_is_the_sum_that_its_comment_says() -> None:
@@ -154,7 +154,6 @@ def test_the_grace_period_is_the_sum_that_its_comment_says() -> None:
         if (match := re.match(rf"{ENV_PREFIX}_(\w+):", each))
     }
     assert said == {"DRAIN": SETTINGS.drain, "FINISH": SETTINGS.finish}
-    assert re.search(rf"{ENV_PREFIX}_LOCK_WAIT, (\d+) s", comment)[1] == f"{SETTINGS.lock_wait:g}"  # type: ignore[index] # it is there
 
 
 def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
@@ -281,3 +280,82 @@ def test_on_openshift_user_and_groups_are_the_namespaces(kustomize: Kustomize) -
     ]["securityContext"]
     assert context["runAsNonRoot"] is True
     assert not {"runAsUser", "runAsGroup", "fsGroup"} & context.keys()
+
+
+def test_the_token_is_mounted_where_the_pet_is_told_to_read_it(kustomize: Kustomize) -> None:
+    stateful_set = kustomize({"components": ["../k8s/token"], "namePrefix": "my-"})["StatefulSet my-kubia"]
+    pod = stateful_set["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (volume,) = pod["volumes"]
+    assert volume["secret"] == {"secretName": "kubia-token", "defaultMode": 0o440}
+    mounts = {each["name"]: each for each in container["volumeMounts"]}
+    assert mounts.keys() == {"data", "token"}
+    mount = mounts["token"]
+    assert (mount["name"], mount["readOnly"], "subPath" in mount) == (volume["name"], True, False)
+    told = {each["name"]: each["value"] for each in container["env"]}
+    assert told == {f"{ENV_PREFIX}_TOKEN_FILE": f"{mount['mountPath']}/token"}
+    kubernetes_validate.validate(stateful_set, "1.36", strict=True)
+
+
+def test_every_component_goes_with_every_other(kustomize: Kustomize) -> None:
+    components = sorted(
+        f"../{path.parent.relative_to(MANIFESTS.parent)}"
+        for path in MANIFESTS.rglob("kustomization.yaml")
+        if path.parent != MANIFESTS
+    )
+    assert "../k8s/token" in components
+    for manifest in kustomize({"components": components, "namespace": "zoo"}).values():
+        kubernetes_validate.validate(manifest, "1.36", strict=True)
+
+
+# Who is let in
+
+
+def rules(policy: Manifest, direction: str, end: str) -> list[tuple[Any, list[int | str]]]:
+    """(whom, the ports) of each rule; whom is None where a rule lets everybody in."""
+    return [(rule.get(end), [port["port"] for port in rule["ports"]]) for rule in policy["spec"][direction]]
+
+
+PEER = {"podSelector": {"matchLabels": {"app": "kubia"}}}
+CLIENT = {"podSelector": {"matchExpressions": [{"key": "kubia-client", "operator": "Exists"}]}}
+DNS_PORTS = [53, 53, 5353, 5353]
+
+
+def test_only_peers_and_labelled_clients_are_let_in(kustomize: Kustomize) -> None:
+    policy = kustomize({"components": ["../k8s/network-policy"]})["NetworkPolicy kubia"]
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert rules(policy, "ingress", "from") == [([PEER, CLIENT], ["http"])]
+    assert rules(policy, "egress", "to") == [(None, DNS_PORTS), ([PEER], ["http"])]
+
+
+def test_clients_of_several_sets_need_one_label_only(overlay: dict[str, Manifest]) -> None:
+    ((allowed, _),) = rules(overlay["NetworkPolicy my-kubia"], "ingress", "from")
+    assert allowed == [{"podSelector": {"matchLabels": {"app": "kubia", "set": "my"}}}, CLIENT]
+
+
+def test_all_pods_of_the_namespace_may_be_clients(kustomize: Kustomize) -> None:
+    components = ["../k8s/network-policy", "../k8s/network-policy/namespace-clients"]
+    policy = kustomize({"components": components, "namePrefix": "my-"})["NetworkPolicy my-kubia"]
+    assert rules(policy, "ingress", "from") == [([PEER, CLIENT, {"podSelector": {}}], ["http"])]
+
+
+def test_dns_may_be_the_clusters_only(kustomize: Kustomize) -> None:
+    components = ["../k8s/network-policy", "../k8s/network-policy/cluster-dns"]
+    policy = kustomize({"components": components, "namePrefix": "my-"})["NetworkPolicy my-kubia"]
+    cluster_dns = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    assert rules(policy, "egress", "to") == [([cluster_dns], DNS_PORTS), ([PEER], ["http"])]
+
+
+def test_the_policy_says_whom_it_locks_out_and_how_to_let_them_in() -> None:
+    text = (MANIFESTS / "network-policy" / "network-policy.yaml").read_text()
+    said = re.sub(r"\s*# ?", " ", text.partition("apiVersion")[0])
+    for word in ("kubectl proxy", "Prometheus", "kubectl port-forward", "cannot stop", "ipBlock"):
+        assert word in said
+    (example,) = re.findall(r"# {3}(ingress:\n(?:# {3}.*\n)+)", text)
+    rule = yaml.safe_load(re.sub(r"^#   ", "", example, flags=re.MULTILINE))
+    policy = resource("network-policy/network-policy.yaml")
+    policy["spec"] |= rule | {"policyTypes": ["Ingress"]}
+    kubernetes_validate.validate(policy, "1.36", strict=True)

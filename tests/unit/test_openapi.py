@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubia_pet.config import Settings
+from kubia_pet.model.fault import Fault
 from kubia_pet.web.app import build
 from tests.support.pod import Pod
 
@@ -18,6 +19,10 @@ DOCUMENT = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("accept", ["text/plain", "application/json"])
 def test_the_running_server_is_as_its_document_says(pod: Pod, tmp_path: Path, accept: str) -> None:
+    # 412 is no refusal of what was sent, but of the moment.
+    (tmp_path / "schemathesis.toml").write_text(
+        '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", "3xx", "403", "404", "412", "5xx"]\n'
+    )
     result = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{pod.url}/openapi.json"),
@@ -34,11 +39,20 @@ def test_the_running_server_is_as_its_document_says(pod: Pod, tmp_path: Path, ac
 
 
 async def test_the_document_has_every_route_of_the_server_and_no_other(tmp_path: Path) -> None:
-    app = build(Settings(data_dir=tmp_path), pod="kubia-0", service=None, port=8080)
+    app = build(Settings(data_dir=tmp_path, faults=True), pod="kubia-0", service=None, port=8080)
     served = {(route.method, resource.canonical) for resource in app.router.resources() for route in resource}
-    documented = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    documented = {
+        (method.upper(), path)
+        for path, methods in DOCUMENT["paths"].items()
+        for method in methods
+        if method != "parameters"
+    }
     # HEAD goes with every GET (RFC 9110 §9.1); the document names it where it is of use.
     assert documented <= served
     assert {each for each in served if each[0] != "HEAD"} == {
         each for each in documented if each[0] != "HEAD"
     }
+
+
+def test_the_document_names_each_fault() -> None:
+    assert DOCUMENT["components"]["schemas"]["Fault"]["enum"] == list(Fault)

@@ -9,6 +9,7 @@ import pytest
 from kubia_pet.config import ENV_PREFIX, Settings, default_shown
 from kubia_pet.metrics import Metrics
 from kubia_pet.model.diagnostic import ErrorCode
+from kubia_pet.model.fault import DESCRIPTIONS, Faults
 from kubia_pet.web.app import build
 
 ROOT = Path(__file__).parents[1].parent
@@ -36,7 +37,7 @@ def test_each_setting_has_its_line_with_option_variable_default_and_meaning() ->
 
 
 async def test_each_route_has_its_line_and_no_other(tmp_path: Path) -> None:
-    app = build(Settings(data_dir=tmp_path), pod="kubia-0", service=None, port=8080)
+    app = build(Settings(data_dir=tmp_path, faults=True), pod="kubia-0", service=None, port=8080)
     served = {(resource.canonical, route.method) for resource in app.router.resources() for route in resource}
     documented = {(path, method) for path, methods, _ in table("HTTP API") for method in methods.split(", ")}
     assert documented == {each for each in served if each[1] != "HEAD"}
@@ -45,7 +46,7 @@ async def test_each_route_has_its_line_and_no_other(tmp_path: Path) -> None:
 def test_each_metric_has_its_line_and_no_other() -> None:
     exposed = {
         name.removesuffix("_created")
-        for name in re.findall(r"^# TYPE (\S+)", Metrics().render().decode(), re.MULTILINE)
+        for name in re.findall(r"^# TYPE (\S+)", Metrics(Faults()).render().decode(), re.MULTILINE)
         if not name.endswith("_created")
     }
     assert {row[0] for row in table("Metrics")} == exposed
@@ -58,6 +59,10 @@ def test_each_error_code_has_its_line_and_no_other() -> None:
         code for row in section.splitlines()[1:] for code in re.findall(r"`([a-z-]+)`", row.split("|")[1])
     ]
     assert sorted(documented) == sorted(ErrorCode)
+
+
+def test_each_fault_has_its_line_and_no_other() -> None:
+    assert table("Break it") == [[fault, does] for fault, does in DESCRIPTIONS.items()]
 
 
 def test_each_make_command_exists_and_has_its_line() -> None:

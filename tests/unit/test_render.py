@@ -2,11 +2,12 @@
 
 import base64
 import json
+import re
 import time
 import unicodedata
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from kubia_pet.discovery import Discovered
@@ -170,9 +171,74 @@ def test_any_value_is_one_line_that_ends_where_its_line_ends(value: str) -> None
     assert lines[4] == f"- kubia-1.{NAME}: last"
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])))
+# Blank on every screen: Unicode's spaces, the fillers of Hangul, the empty Braille pattern.
+BLANKS = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == "Zs"]
+BLANKS += ["\u115f", "\u1160", "\u3164", "\uffa0", "\u2800"]
+
+
+@pytest.mark.parametrize("filler", [*BLANKS, " \u200d", "\xa0\ufe0f", "\u3000\u200c "])
+def test_no_run_of_white_space_fills_a_terminals_row_so_that_the_next_looks_like_another_pods(
+    filler: str,
+) -> None:
+    forgery = f"hi{filler * 76}- kubia-1.{NAME}: forged"
+    line = of_values(None, forgery.encode(), b"last").as_text().decode().splitlines()[4]
+    value = line.removeprefix(f"- kubia-1.{NAME}: hi")
+    assert value.isascii() or value[1:].isascii(), "one blank is left, the others are escapes"
+    assert value.endswith(f"- kubia-1.{NAME}: forged")
+    assert not re.search(r"\s\s", value)
+
+
+def test_a_run_of_spaces_is_shown_as_escapes_after_the_first() -> None:
+    assert "".join(in_one_line("a   b c\xa0 d")) == "a \\x20\\x20b c\xa0\\x20d"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (b"a\nb", r"a\nb"),
+        (rb"a\nb", r"a\\nb"),
+        (b"\t\r\x1b", r"\t\r\x1b"),
+        ("\x9b\u2028\U000e0041".encode(), r"\u009b\u2028\U000e0041"),
+        (b"\x9b\xff", r"\x9b\xff"),
+        (rb"\x9b", r"\\x9b"),
+        (b"\xff\\n\n", r"\xff\\n\n"),
+    ],
+)
+def test_a_line_break_and_the_two_characters_that_stand_for_it_differ(value: bytes, shown: str) -> None:
+    assert of_values(value).as_text().decode().splitlines()[1] == f"Data stored on this pod: {shown}"
+
+
+TRICKY = (
+    st.text(st.sampled_from(" \\nrtxu0289b\n\r\t\x1b\x9b\xa0\u2028\u200d\u3000é")).map(str.encode)
+    | st.binary()
+)
+
+
+@given(TRICKY, TRICKY)
+@example(b"\xc2\x9b", b"\x9b")
+def test_no_two_values_are_shown_alike(one: bytes, other: bytes) -> None:
+    def shown(value: bytes) -> str:
+        return "".join(in_one_line(value.decode(errors="surrogateescape")))
+
+    assert (shown(one) == shown(other)) == (one == other)
+    unquoted = re.sub(
+        r"\\(x[89a-f].)|\\(u....|U.{8}|x[0-7].)|\\(.)",
+        lambda found: (
+            chr(int(found[1][1:], 16) + 0xDC00)
+            if found[1]
+            else chr(int(found[2][1:], 16))
+            if found[2]
+            else {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}[found[3]]
+        ),
+        shown(one),
+    )
+    assert unquoted.encode(errors="surrogateescape") == one, "it can be undone"
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"], exclude_characters="\\")))
 @example("Größe, 漢字, 🐾, नमस्ते, שלום, عربى")
 def test_what_is_harmless_is_shown_as_it_is(value: str) -> None:
+    assume(not re.search(f"[{''.join(BLANKS)}]{{2}}|[{''.join(BLANKS)}]\\W", value))
     assert of_values(value.encode()).as_text().decode().splitlines()[1] == (
         f"Data stored on this pod: {value}"
     )

@@ -17,6 +17,8 @@ from kubia_pet.store import (
     ValueUnreadableError,
     Volume,
     VolumeFullError,
+    VolumeLockedError,
+    VolumeSlowError,
     VolumeUnavailableError,
     VolumeUnusableError,
 )
@@ -83,6 +85,13 @@ async def until_it_works(store: Store) -> None:
     deadline = time.monotonic() + 5
     while not await works(store):
         assert time.monotonic() < deadline, "it did not mend itself"
+        await asyncio.sleep(0.02)
+
+
+async def until_it_fails(store: Store) -> None:
+    deadline = time.monotonic() + 5
+    while await works(store):
+        assert time.monotonic() < deadline, "its fault was not found"
         await asyncio.sleep(0.02)
 
 
@@ -227,6 +236,32 @@ async def test_a_store_waits_for_the_one_before_it_to_leave(tmp_path: Path) -> N
         await opening
     assert await data_in(patient) == b"the first one's"
     await patient.__aexit__()
+
+
+async def test_one_that_waits_for_ever_enters_at_once_serves_nothing_and_takes_over_within_a_second(
+    tmp_path: Path,
+) -> None:
+    waiting = Store(Volume(tmp_path, LIMIT), timeout=TIMEOUT, lock_wait=None, observer=Observer())
+    async with store_on(tmp_path) as first:
+        async with asyncio.timeout(TIMEOUT):
+            await waiting.__aenter__()
+        with pytest.raises(VolumeLockedError, match="is locked by another process"):
+            await waiting.check()
+        for call in (waiting.read(), waiting.write(b"second"), waiting.remove()):
+            with pytest.raises(VolumeLockedError, match="is locked by another process"):
+                await call
+        await first.write(b"the first one's")
+    async with asyncio.timeout(1):
+        await until_it_works(waiting)
+    assert await data_in(waiting) == b"the first one's"
+    await waiting.__aexit__()
+
+
+async def test_one_that_waits_for_ever_does_not_wait_for_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(VolumeUnusableError, match="is not a directory"):
+        await Store(
+            Volume(tmp_path / "data", LIMIT), timeout=TIMEOUT, lock_wait=None, observer=Observer()
+        ).__aenter__()
 
 
 async def test_the_lock_is_kept_until_a_commit_that_hangs_is_over(tmp_path: Path, disk: Disk) -> None:
@@ -400,7 +435,7 @@ async def test_without_room_a_write_fails_the_old_value_stands_and_it_mends_itse
     store: Store, tmp_path: Path, observer: Observer
 ) -> None:
     await store.write(b"old")
-    with no_file_longer_than(5000):
+    with no_file_longer_than(1000):
         with pytest.raises(VolumeFullError, match="the old one stands"):
             await store.write(b"n" * 10_000)
         assert await data_in(store) == b"old"
@@ -409,6 +444,98 @@ async def test_without_room_a_write_fails_the_old_value_stands_and_it_mends_itse
     await until_it_works(store)
     assert await data_in(store) == b"old"
     assert observer.commits == [(1, True), (1, False)]
+
+
+async def test_a_large_value_without_room_is_refused_and_small_ones_are_still_taken(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "kubia_pet.store")
+    with no_file_longer_than(5000):
+        for _ in range(3):
+            with pytest.raises(VolumeFullError, match="the old one stands"):
+                await store.write(b"n" * 10_000)
+            await store.check()
+        await store.write(b"small")
+        await store.check()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert await data_in(store) == b"small"
+
+
+@pytest.mark.parametrize("change", [None, b""], ids=["a removal", "an empty value"])
+async def test_what_needs_no_room_does_not_show_that_there_is_some(
+    store: Store, change: bytes | None
+) -> None:
+    with no_file_longer_than(1000):
+        with pytest.raises(VolumeFullError):
+            await store.write(b"n" * 10_000)
+        await (store.remove() if change is None else store.write(change))
+        assert not await works(store)
+    await until_it_works(store)
+
+
+class Counted(Volume):
+    """A volume that counts how often it was tried."""
+
+    tried = 0
+
+    def probe(self) -> None:
+        self.tried += 1
+        super().probe()
+
+
+async def test_a_volume_that_a_write_has_shown_to_work_is_not_tried_again(tmp_path: Path, disk: Disk) -> None:
+    volume = Counted(tmp_path, LIMIT)
+    async with Store(volume, timeout=TIMEOUT, lock_wait=0, observer=Observer()) as store:
+        with disk.failing("file"), pytest.raises(VolumeUnavailableError):
+            await store.write(b"refused")
+        await store.write(b"stored")
+        await store.check()
+        await asyncio.sleep(1.2)  # in which it would be tried
+        assert volume.tried == 0
+        with disk.failing("file"):
+            with pytest.raises(VolumeUnavailableError):
+                await store.write(b"refused")
+            await until("it to be tried", lambda: volume.tried == 2)
+        await until_it_works(store)
+        tried = volume.tried
+        await asyncio.sleep(1.2)
+        assert volume.tried == tried
+
+
+async def test_a_try_that_waits_behind_a_write_that_succeeds_is_left_out(tmp_path: Path, disk: Disk) -> None:
+    volume = Counted(tmp_path, LIMIT)
+    async with Store(volume, timeout=5, lock_wait=0, observer=Observer()) as store:
+        with disk.failing("file"), pytest.raises(VolumeUnavailableError):
+            await store.write(b"refused")
+        with disk.holding("file"):
+            writing = store.write(b"stored")
+            await asyncio.sleep(1.2)  # in which it would be tried
+        await writing
+        await until_it_works(store)
+        assert volume.tried == 0
+
+
+async def test_who_asks_whether_it_works_does_not_wait_for_a_try(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubia_pet.store.health.PROBE_INTERVAL", 0.2)
+    volume = Counted(tmp_path, LIMIT)
+    async with Store(volume, timeout=TIMEOUT, lock_wait=0, observer=Observer()) as store:
+        await store.check()
+        assert volume.tried == 0
+        with disk.holding("file"):
+            await store.check()
+            await asyncio.sleep(0.2)
+            await store.check()
+            await until("it to be tried", lambda: volume.tried)
+            await store.check()
+            await asyncio.sleep(TIMEOUT)
+            with pytest.raises(VolumeUnavailableError, match="did not answer within"):
+                await store.check()
+        await until_it_works(store)
+        with disk.failing("file"):
+            await until_it_fails(store)  # though nobody writes
+        await until_it_works(store)
 
 
 async def test_an_fsync_that_fails_leaves_the_old_value_and_the_next_write_mends_it(
@@ -459,7 +586,7 @@ async def test_while_the_volume_hangs_every_call_ends_within_its_deadline_and_af
         began = time.monotonic()
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert time.monotonic() - began < TIMEOUT + 1
-        assert [type(result) for result in results] == [VolumeUnavailableError] * len(calls)
+        assert [type(result) for result in results] == [VolumeSlowError] * len(calls)
         assert all("did not answer within 0.5 s" in str(result) for result in results)
     await store.write(b"after")
     assert await data_in(store) == b"after"

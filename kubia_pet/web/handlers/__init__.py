@@ -1,8 +1,9 @@
 """Routes: what each answers."""
 
+from kubia_pet.web.handlers.faults import FaultHandlers
 from kubia_pet.web.handlers.ledger import LedgerHandlers
 from kubia_pet.web.handlers.ops import OpsHandlers
 from kubia_pet.web.handlers.overview import OverviewHandlers
 from kubia_pet.web.handlers.value import ValueHandlers
 
-__all__ = ["LedgerHandlers", "OpsHandlers", "OverviewHandlers", "ValueHandlers"]
+__all__ = ["FaultHandlers", "LedgerHandlers", "OpsHandlers", "OverviewHandlers", "ValueHandlers"]

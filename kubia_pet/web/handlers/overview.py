@@ -1,15 +1,11 @@
 """The cluster as this pod sees it: everybody's value, and who is there."""
 
-import asyncio
-from collections.abc import Callable
-
 from aiohttp import web
 
-from kubia_pet.aio.coalescer import Coalescer
-from kubia_pet.limits import OFFLOAD_BYTES
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
+from kubia_pet.web.handlers.shared_overview import SharedOverview
 from kubia_pet.web.problem import JSON, TEXT, json_response, preferred
 from kubia_pet.web.render import Overview
 from kubia_pet.web.replay import Work, perform
@@ -21,12 +17,10 @@ class OverviewHandlers:
 
     def __init__(self, pod: str, store: Store, cluster: Cluster | None, witnesses: Witnesses) -> None:
         self._pod = pod
-        self._store = store
         self._cluster = cluster
-        self._witnesses = witnesses
         self._rendering = {
-            TEXT: self._rendered_by(Overview.as_text),
-            JSON: self._rendered_by(Overview.as_json),
+            kind: _work(SharedOverview(pod, store, cluster, witnesses, render))
+            for kind, render in ((TEXT, Overview.as_text), (JSON, Overview.as_json))
         }
 
     def routes(self) -> list[Route]:
@@ -65,18 +59,6 @@ class OverviewHandlers:
         ]
         return json_response({"pod": self._pod, "service": found.service, **found.state(), "peers": peers})
 
-    def _rendered_by(self, render: Callable[[Overview], bytes]) -> Work[bytes]:
-        """Gathering and rendering, shared by all who ask at the same time."""
 
-        async def run() -> bytes:
-            reading = self._store.read()
-            gathered = await self._cluster.gather(reading) if self._cluster else None
-            overview = Overview(self._pod, await reading, gathered, self._witnesses.members())
-            return (
-                await asyncio.to_thread(render, overview)
-                if overview.size > OFFLOAD_BYTES
-                else render(overview)
-            )
-
-        runs = Coalescer(run)
-        return Work(lambda _: runs.submit())
+def _work(shared: SharedOverview) -> Work[bytes]:
+    return Work(lambda _: shared.submit())

@@ -1,12 +1,17 @@
 """The value of this pod: stored, removed, and given as it is."""
 
-from aiohttp import ETag, web
+import asyncio
+from functools import partial
+
+from aiohttp import web
 
 from kubia_pet.model.testimony import PEER
-from kubia_pet.model.value import NO_VALUE, Value
+from kubia_pet.model.value import NO_VALUE
 from kubia_pet.peers.witnesses import Witnesses
-from kubia_pet.store import Store
+from kubia_pet.store import PreconditionFailedError, Store
 from kubia_pet.web.body import BodyReader
+from kubia_pet.web.changes import ChangeLog
+from kubia_pet.web.preconditions import if_match, if_none_match, preconditions
 from kubia_pet.web.problem import ProblemError
 from kubia_pet.web.replay import Work, perform
 from kubia_pet.web.route import Route
@@ -15,12 +20,14 @@ from kubia_pet.web.route import Route
 class ValueHandlers:
     """What writes and reads the value alone."""
 
-    def __init__(self, pod: str, store: Store, witnesses: Witnesses, bodies: BodyReader) -> None:
+    def __init__(
+        self, pod: str, store: Store, witnesses: Witnesses, bodies: BodyReader, changes: ChangeLog
+    ) -> None:
         self._pod = pod
         self._store = store
-        self._bodies = bodies
-        self._writing = Work(store.write)
         self._witnesses = witnesses
+        self._bodies = bodies
+        self._changes = changes
         self._reading = Work(lambda _: store.read(), store.read_at_once)
 
     def routes(self) -> list[Route]:
@@ -30,33 +37,40 @@ class ValueHandlers:
             Route("PUT", "/", self.write, changes=True),
             Route("DELETE", "/", self.remove, changes=True),
             Route("GET", "/data", self.data, essential=True),
+            Route("PUT", "/data", self.write, changes=True),
+            Route("DELETE", "/data", self.remove, changes=True),
         ]
 
     async def write(self, request: web.Request) -> web.Response:
         """Stores the body; answers when it is durable."""
+        writing = self._writing(request)
         async with self._bodies.received(request) as body:
-            await perform(request, self._writing, body)
+            await perform(request, writing, body)
         return web.Response(text=f"Data stored on pod {self._pod}\n")
 
-    async def remove(self, _: web.Request) -> web.Response:
+    async def remove(self, request: web.Request) -> web.Response:
         """Removes the value; answers when that is durable."""
-        await self._store.remove()
+        removing = self._store.remove(preconditions(request))
+        removing.add_done_callback(partial(self._changes.done, request.remote, request.method, None))
+        await removing
         return web.Response(text=f"Data removed from pod {self._pod}\n")
 
     async def data(self, request: web.Request) -> web.Response:
         """The value alone, its exact bytes."""
+        is_meant, is_news = if_match(request), if_none_match(request)
         value = await perform(request, self._reading)
-        said = self._said(request)
         if value is None:
-            raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache", **said})
+            raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache", **self._said(request)})
         headers = {
-            **said,
+            **self._said(request),
             "Content-Type": "application/octet-stream" if value.text is None else "text/plain; charset=utf-8",
             "ETag": f'"{value.etag}"',
             "Cache-Control": "no-cache",
             "X-Content-Type-Options": "nosniff",
         }
-        if "If-None-Match" in request.headers and _matches(request.if_none_match, value):
+        if is_meant is not None and not is_meant(value):
+            raise PreconditionFailedError(value)
+        if is_news is not None and not is_news(value):
             return web.Response(status=304, headers=headers)
         return web.Response(body=value.data, headers=headers)
 
@@ -65,7 +79,13 @@ class ValueHandlers:
         testimony = self._witnesses.testimony() if PEER in request.headers else None
         return testimony.as_header() if testimony is not None else {}
 
+    def _writing(self, request: web.Request) -> Work[None]:
+        """Stores a body where the request's condition holds, and has it logged as this client's."""
+        condition, client, method = preconditions(request), request.remote, request.method
 
-def _matches(wanted: tuple[ETag, ...] | None, value: Value) -> bool:
-    """RFC 9110 §13.1.2: weak comparison."""
-    return any(etag.value in (value.etag, "*") for etag in wanted or ())
+        def write(body: bytes) -> asyncio.Future[None]:
+            writing = self._store.write(body, condition)
+            writing.add_done_callback(partial(self._changes.done, client, method, body))
+            return writing
+
+        return Work(write)

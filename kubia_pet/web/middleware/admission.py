@@ -1,43 +1,72 @@
 """Admission: which requests are refused before a handler sees them."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
+from kubia_pet.model.fault import Faults
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.lifecycle import Lifecycle, State
-from kubia_pet.web.problem import NOT_HTTP, RETRY, ProblemError
+from kubia_pet.web.middleware.hosts import Hosts
+from kubia_pet.web.problem import NOT_HTTP, NoRoomError, ProblemError
 from kubia_pet.web.route import Route
+from kubia_pet.web.token import Token
 
+_SCHEMES = ("http", "https")
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")  # RFC 9110 §4.2.1 and RFC 3986 §3.2
 
 
 class Admission:
-    """Refuses what is one too many, what is no HTTP, and what a page of another site asks for."""
+    """Refuses what is too much, no HTTP, for another host, of another site's page, or without the token."""
 
-    def __init__(self, lifecycle: Lifecycle, connections: Connections, *, max_requests: int) -> None:
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        connections: Connections,
+        hosts: Hosts,
+        token: Token,
+        faults: Faults | None = None,
+        *,
+        max_requests: int,
+    ) -> None:
         self._lifecycle = lifecycle
         self._connections = connections
+        self._hosts = hosts
+        self._token = token
+        self._faults = faults
         self._max_requests = max_requests
 
-    def admit(self, request: web.Request, route: Route) -> None:
-        """Raises ProblemError where the request is refused, for what it says or for the present moment."""
+    def admit(self, request: web.Request, route: Route) -> Callable[[], bool]:
+        """Raises ProblemError where the request is refused, for what it says or for the present moment.
+
+        Otherwise gives what says whether another one with the same head still is admitted, and its answer
+        sent alike.
+        """
         if (refusal := self._refusal(route)) is not None:
             raise refusal
         _require_framing(request)
+        self._hosts.require_own(request)
         if request.headers.get("Expect", "100-continue").lower() != "100-continue":
             raise ProblemError(417, "Expect may say 100-continue only.", close=True)
         if route.changes:
             _refuse_cross_site(request)
+            self._token.require(request)
+        return partial(self._admits_again, route, self._token.generation)
 
-    def admits_again(self, route: Route) -> bool:
-        """Whether a request of which an equal one was admitted still is, and its answer is sent alike."""
-        return self._lifecycle.state is State.READY and self._refusal(route) is None
+    def _admits_again(self, route: Route, generation: int) -> bool:
+        return (
+            self._lifecycle.state is State.READY
+            and self._refusal(route) is None
+            and not (route.changes and generation != self._token.generation)
+            and (self._faults is None or not self._faults.active())
+        )
 
     def _refusal(self, route: Route) -> ProblemError | None:
         """What a request meets whatever it says; asked of each before it counts as busy."""
         if len(self._connections.busy) >= self._max_requests and not route.essential:
-            return ProblemError(503, "Too many requests at once: try again.", headers=RETRY, close=True)
+            return NoRoomError("requests", "Too many requests at once: try again.")
         return None
 
 
@@ -54,10 +83,18 @@ def _require_framing(request: web.Request) -> None:
 
 
 def _refuse_cross_site(request: web.Request) -> None:
-    """Keeps a web page elsewhere from changing a value by its visitor's browser (Fetch Metadata)."""
-    origin = request.headers.get("Origin")
-    own = (f"http://{request.host}".lower(), f"https://{request.host}".lower())
-    if (origin is not None and origin.lower() not in own) or request.headers.get(
-        "Sec-Fetch-Site", ""
-    ).lower() == "cross-site":
+    """Keeps a web page elsewhere from changing something by its visitor's browser.
+
+    As Go's net/http.CrossOriginProtection: browsers say in Sec-Fetch-Site whose page it is, and a proxy that
+    replaces Host (kubectl's) leaves that. Older ones say Origin only. Who says neither is no browser.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        own = site.lower() in {"same-origin", "none"}
+    else:
+        origin = request.headers.get("Origin")
+        own = origin is None or origin.lower() in {
+            f"{scheme}://{request.host}".lower() for scheme in _SCHEMES
+        }
+    if not own:
         raise ProblemError(403, "A page of another site may not change this pod's value.")

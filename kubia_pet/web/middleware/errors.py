@@ -4,7 +4,7 @@ import logging
 
 from aiohttp import web
 
-from kubia_pet.store import StoreError, VolumeFullError
+from kubia_pet.store import PreconditionFailedError, StoreError, VolumeFullError
 from kubia_pet.web.problem import ProblemError
 
 log = logging.getLogger(__name__)
@@ -15,6 +15,9 @@ def problem_of(error: Exception, request: web.Request) -> ProblemError:
     match error:
         case ProblemError():
             return error
+        case PreconditionFailedError():
+            etag = {"ETag": f'"{error.current.etag}"'} if error.current else {}
+            return ProblemError(412, str(error), headers=etag)
         case VolumeFullError():
             return ProblemError(507, str(error))
         case StoreError():

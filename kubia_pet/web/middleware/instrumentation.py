@@ -6,6 +6,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from kubia_pet.metrics import Metrics
+from kubia_pet.web.problem import NoRoomError, ProblemError
 from kubia_pet.web.route import Route
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,11 @@ class Instrumentation:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+
+    def refused(self, problem: ProblemError) -> None:
+        """Counts a problem that is a want of room."""
+        if isinstance(problem, NoRoomError):
+            self._metrics.refused(problem.what)
 
     def counter(self, request: web.Request, route: Route, status: int) -> Callable[[float], None]:
         """Counts an answer to such a request, given in so many seconds."""

@@ -1,8 +1,7 @@
 """The application's one middleware, which calls the parts in turn."""
 
 import time
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -23,26 +22,29 @@ class Pipeline:
     def __init__(
         self,
         routes: Mapping[web.AbstractRoute, Route],
+        *,
         lifecycle: Lifecycle,
         connections: Connections,
         admission: Admission,
         instrumentation: Instrumentation,
+        large: LargeResponses,
     ) -> None:
         self._routes = routes
         self._lifecycle = lifecycle
         self._connections = connections
         self._admission = admission
         self._instrumentation = instrumentation
-        self._large = LargeResponses()
+        self._large = large
 
     @web.middleware
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answers the request; every error becomes a response here and nowhere else."""
         connection, began = request.protocol, time.monotonic()
         route = self._routes.get(request.match_info.route, NO_ROUTE)
+        admits: Callable[[], bool] = _never
         try:
             try:
-                self._admission.admit(request, route)
+                admits = self._admission.admit(request, route)
                 if route.stream:
                     self._connections.stream(connection)
                     return await handler(request)
@@ -50,6 +52,7 @@ class Pipeline:
                 response = await handler(request)
             except Exception as error:
                 problem = problem_of(error, request)
+                self._instrumentation.refused(problem)
                 if route.stream and request.writer.output_size:  # its client has the begin of an answer
                     raise ConnectionResetError from error
                 response = problem.response(request)
@@ -62,9 +65,12 @@ class Pipeline:
         count = self._instrumentation.counter(request, route, response.status)
         count(time.monotonic() - began)
         if isinstance(connection, ReplayingProtocol):
-            admits = partial(self._admission.admits_again, route)
             connection.remember(request, response, admits=admits, count=count)
         return response
+
+
+def _never() -> bool:
+    return False
 
 
 def _size(response: web.Response) -> int:

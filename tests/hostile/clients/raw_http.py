@@ -26,7 +26,7 @@ def request(method: str, path: str, *lines: str, body: bytes = b"", host: str = 
 async def exchange(url: str, *pieces: bytes, pause: float = 0.0, end: bool = False) -> bytes:
     """Sends `pieces`, `pause` seconds apart; all that the server said until it closed the connection.
 
-    With `end` the client closes its half, after which the server says no more than it did already.
+    With `end` the client closes its half, after which the server owes it no more than the answers.
     """
     reader, writer = await asyncio.open_connection(*address_of(url))
     answer = asyncio.create_task(_all_of(reader))

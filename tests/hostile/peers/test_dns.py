@@ -22,13 +22,14 @@ from kubia_pet.discovery.resolver import ResolutionFailedError
 from tests.hostile.peers.crowd import crowd
 from tests.hostile.peers.loop_watch import BOUND, shortest_hold
 from tests.support.dns_server import SERVICE, NameServer, Reply, Script, Zone, rcode, silence
+from tests.support.gathering import is_ready
 
 TIMEOUT = 0.4
 NAMED = f"_http._tcp.{SERVICE}"
 
 
 class Unobserved:
-    def looked_up(self, _: float, *, ok: bool) -> None:
+    def looked_up(self, _: float, __: int, *, ok: bool) -> None:
         pass
 
 
@@ -42,7 +43,7 @@ def zone_of(number: int) -> Zone:
 @contextlib.asynccontextmanager
 async def discovery(names: int, seconds: float = TIMEOUT) -> AsyncIterator[Discovery]:
     lookup = Resolver(SERVICE, nameserver=("127.0.0.1", names), timeout=seconds)
-    opened = Discovery(lookup, pod="kubia-0", port=8080, max_age=0, observer=Unobserved())
+    opened = Discovery(lookup, pod="kubia-0", port=8080, max_age=0, observer=Unobserved(), ready=is_ready)
     try:
         yield opened
     finally:

@@ -1,0 +1,77 @@
+{{/* Name of all objects, and of the pods' own label: no other release in the namespace has it. 11 characters are
+left for -public and for what the set adds to the names of pods. */}}
+{{- define "kubia-pet.name" -}}
+{{- default .Release.Name .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* What selects the pods. It may never change: a StatefulSet's selector cannot. */}}
+{{- define "kubia-pet.selector" -}}
+app: {{ include "kubia-pet.name" . }}
+{{- end -}}
+
+{{- define "kubia-pet.labels" -}}
+{{ include "kubia-pet.selector" . }}
+{{ include "kubia-pet.common" . }}
+{{- end -}}
+
+{{/* Helm's own labels. They say what came from where, and select nothing. */}}
+{{- define "kubia-pet.common" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "kubia-pet.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ default $.Chart.AppVersion .tag }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the restricted Pod Security Standard asks of a pod, and of its container. */}}
+{{- define "kubia-pet.podSecurityContext" -}}
+runAsNonRoot: true
+{{- if not .Values.openshift }}
+runAsUser: 10001
+runAsGroup: 10001
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "kubia-pet.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* A quantity of storage as a number of bytes: 1Gi and 1024Mi are the same claim. */}}
+{{- define "kubia-pet.bytes" -}}
+{{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $number := regexFind "^[0-9.]+" . -}}
+{{- mulf (float64 $number) (get $units (trimPrefix $number .)) | int64 -}}
+{{- end -}}
+
+{{/* Says before the upgrade what the API server would say in the middle of it: a StatefulSet's claim template
+cannot be changed. Empty where there is no such set yet, or no cluster to ask. */}}
+{{- define "kubia-pet.refuseAnotherClaim" -}}
+{{- $name := include "kubia-pet.name" . -}}
+{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace $name -}}
+{{- $spec := (first .spec.volumeClaimTemplates).spec -}}
+{{- $there := list (include "kubia-pet.bytes" $spec.resources.requests.storage) (default "" $spec.storageClassName) (first $spec.accessModes) -}}
+{{- $wanted := list (include "kubia-pet.bytes" $.Values.storage.size) (default "" $.Values.storage.className) $.Values.storage.accessMode -}}
+{{- if ne (toJson $there) (toJson $wanted) -}}
+{{- $class := default "the default class" $spec.storageClassName -}}
+{{- $said := printf "The claims of StatefulSet %s are of %s, %s, %s, and Kubernetes lets nobody change that in a StatefulSet." $name $spec.resources.requests.storage $class (first $spec.accessModes) -}}
+{{- $set := printf "kubectl --namespace %s delete statefulset %s --cascade=orphan" $.Release.Namespace $name -}}
+{{- $claim := printf `kubectl --namespace %s patch persistentvolumeclaim data-%s-0 --patch '{"spec":{"resources":{"requests":{"storage":"%s"}}}}'` $.Release.Namespace $name $.Values.storage.size -}}
+{{- fail (printf "\n\n%s\nKeep storage as it is, or:\n 1. take the set away and leave its pods, which serve on:\n      %s\n 2. let each claim grow, where its storage class allows that (class and access mode of a claim stay):\n      %s\n 3. run this command again: the new set takes pods and claims over.\n" $said $set $claim) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

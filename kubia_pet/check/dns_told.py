@@ -1,0 +1,153 @@
+"""The DNS checks where only the pods can be asked what DNS tells them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from kubia_pet.aio.parallel import in_parallel
+from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
+from kubia_pet.check.scene import Scene
+from kubia_pet.check.view import PodView, short
+from kubia_pet.client.pod import AskError, PodClient
+from kubia_pet.limits import ASK_CONCURRENCY, STEADY_PAUSE, STEADY_ROUNDS, VIEW_PATIENCE
+from kubia_pet.reach.target import host_name
+
+_ROUNDS = STEADY_ROUNDS // 2  # a pod uses an answer for its TTL: more often is not asked
+
+
+async def _telling(scene: Scene) -> list[PodView]:
+    return [view for view in await scene.views() if view.peers]
+
+
+async def headless(scene: Scene) -> Finding:
+    """Whether any pod's discovery finds a service with an address of its own, fails, or finds nobody."""
+    views = await _telling(scene)
+    if not views:
+        return unknown("No pod says what DNS tells it.")
+    for cause, what in (("not-headless", "has an address of its own"), ("nobody", "leads to nobody")):
+        told = [f"{view.name}: {view.diagnostics[cause]}" for view in views if cause in view.diagnostics]
+        if told:
+            return failed(cause, f"{views[0].service} {what}.", *told)
+    errors = [f"{view.name}: {view.dns_error}" for view in views if view.dns_error]
+    if errors and await _lasts(scene):
+        return failed("dns-failed", "DNS gives a pod no answer.", *errors)
+    alone = [view.name for view in views if len(view.listed) == 1]
+    if len(alone) == len(views) > 1:
+        return failed("nobody", f"DNS names nobody behind {views[0].service}: each pod knows itself only.")
+    return passed(f"{views[0].service} is headless, as {len(views)} pods see it.")
+
+
+async def _lasts(scene: Scene) -> bool:
+    """Whether DNS goes on to fail a pod; what comes and goes is for dns.steady to tell."""
+    for _ in range(_ROUNDS // 2):
+        await asyncio.sleep(2 * STEADY_PAUSE)
+        if not any(view.dns_error for view in await scene.look()):
+            return False
+    return True
+
+
+async def srv(scene: Scene) -> Finding:
+    """Whether each pod's discovery names exactly the pods that are ready."""
+    deadline = asyncio.get_running_loop().time() + VIEW_PATIENCE
+    views = await _telling(scene)
+    while (found := _named(views)).cause and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.5)  # a DNS answer is used for its TTL
+        views = [view for view in await scene.look() if view.peers]
+    return found
+
+
+def _named(views: Sequence[PodView]) -> Finding:
+    told = [
+        f"{view.name}: {view.diagnostics['no-host-names']}"
+        for view in views
+        if "no-host-names" in view.diagnostics
+    ]
+    if told:
+        return failed("no-host-names", "DNS has no host names for the pods.", *told)
+    ready = {view.full_name for view in views if not view.unready}
+    missing = {name: [view.name for view in views if name not in view.listed] for name in ready}
+    lines = [f"{host_name(name)} is not in the list of {short(by)}" for name, by in missing.items() if by]
+    if lines:
+        return failed("missing-in-dns", "DNS does not name a pod that is ready.", *lines)
+    known = {view.full_name for view in views}
+    others = {
+        name: [view.name for view in views if name in view.listed] for view in views for name in view.listed
+    }
+    lines = [
+        f"{host_name(name)} is in the list of {short(by)}" for name, by in others.items() if name not in known
+    ]
+    if lines:
+        return warning("stale-record", "DNS names a pod that is not known here.", *lines)
+    return passed(f"DNS names {short(ready)}, as each of them sees it.")
+
+
+async def roundtrip(scene: Scene) -> Finding:
+    """Whether the addresses that DNS gives the pods are theirs."""
+    views, objects = await scene.views(), scene.target.objects
+    if objects is not None:
+        return _as_the_api_server_knows(
+            views, {pod["metadata"]["name"]: _addresses(pod) for pod in objects.pods}
+        )
+    if "pods" in scene.target.unseen:
+        return skipped(scene.target.unseen["pods"])
+    wrong = [
+        f"at {view.pod.url}, where DNS says {view.pod.name} is: {view.error}" for view in views if view.error
+    ]
+    others = [f"at {view.pod.url} {view.name} answers" for view in views if view.name != view.pod.name]
+    misdirected = [line for line in wrong if "421" in line]
+    if others or misdirected:
+        return failed("other-pod", "Another pod is where DNS says one is.", *others, *misdirected)
+    if wrong:
+        return failed("stale-record", "Nobody is where DNS says a pod is.", *wrong)
+    return passed("Each name leads to the pod of that name.")
+
+
+def _addresses(pod: object) -> set[str]:
+    status = pod["status"] if isinstance(pod, dict) else {}
+    return {each["ip"] for each in status.get("podIPs", ())} | {status.get("podIP", "")}
+
+
+def _as_the_api_server_knows(views: Sequence[PodView], known: dict[str, set[str]]) -> Finding:
+    owners = {address: name for name, addresses in known.items() for address in addresses if address}
+    wrong, cause = [], "stale-record"
+    for view in views:
+        for peer in (view.peers or {}).get("peers", ()):
+            name, told = host_name(peer["name"]), {each["address"] for each in peer["endpoints"]}
+            if told and name in known and not told & known[name]:
+                owner = next((owners[each] for each in told if each in owners), "nobody")
+                cause = cause if owner == "nobody" else "other-pod"
+                wrong.append(
+                    f"{view.name} is told that {name} is {', '.join(sorted(told))}, which is {owner}'s"
+                )
+    if wrong:
+        return failed(cause, "DNS gives a pod another address than it has.", *wrong)
+    return passed("The addresses in DNS are those of the pods.")
+
+
+async def _told(pod: PodClient) -> str | None:
+    """What DNS tells the pod, in a line; None where it does not say."""
+    try:
+        peers = await pod.peers()
+    except AskError:
+        return None
+    return (
+        f"an error: {peers['error']['message']}"
+        if peers["error"]
+        else short([each["name"] for each in peers["peers"]])
+    )
+
+
+async def steady(scene: Scene) -> Finding:
+    """Whether what DNS tells each pod is the same each time."""
+    pods = scene.target.pods
+    seen: dict[str, list[str]] = {}
+    for number in range(_ROUNDS):
+        if number:
+            await asyncio.sleep(2 * STEADY_PAUSE)
+        for pod, said in zip(pods, await in_parallel(pods, _told, limit=ASK_CONCURRENCY), strict=True):
+            if said is not None:
+                seen.setdefault(pod.name, []).append(said)
+    flapping = {name: said for name, said in seen.items() if len(set(said)) > 1}
+    if flapping:
+        lines = [f"{name} is told {' / '.join(dict.fromkeys(said))}" for name, said in flapping.items()]
+        return failed("flaps", "What DNS tells a pod comes and goes.", *lines)
+    return passed(f"{_ROUNDS} answers to each of {len(seen)} pods are the same.")

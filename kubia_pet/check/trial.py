@@ -1,0 +1,70 @@
+"""Writes a value of the check's own to each pod, and puts the old ones back."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kubia_pet.aio.parallel import in_parallel
+from kubia_pet.client.pod import AskError, PodClient, Stored
+from kubia_pet.limits import ASK_CONCURRENCY, MAX_KEPT_BYTES
+from kubia_pet.reach.restore import put_back
+
+
+class NotTriedError(AskError):
+    """Nothing was written, as the old value could not be put back; the text is a sentence's end."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One pod's part: the value that it acknowledged, or why there is none."""
+
+    pod: PodClient
+    value: bytes
+    refusal: AskError | None
+
+
+class Trial:
+    """One for a whole run. `begin` and `end` may be called by several: it is done once."""
+
+    def __init__(self, pods: Sequence[PodClient]) -> None:
+        self._pods = pods
+        self._mark = f"kubia-pet check {secrets.token_hex(8)}"
+        self._kept: dict[PodClient, Stored | None] = {}
+        self._size = 0
+        self._begun: asyncio.Future[list[Written]] | None = None
+
+    async def begin(self) -> list[Written]:
+        """Each pod's part, in the order of the pods."""
+        if self._begun is None:
+            self._begun = asyncio.ensure_future(in_parallel(self._pods, self._write, limit=ASK_CONCURRENCY))
+        return await asyncio.shield(self._begun)
+
+    async def end(self) -> list[str]:
+        """Puts back what was there before; a sentence for each pod where that failed."""
+        if self._begun is not None:
+            self._begun.cancel()
+            await asyncio.wait([self._begun])
+        kept, self._kept = self._kept, {}
+        said = await in_parallel(
+            kept.items(), lambda each: put_back(*each, is_ours=self._is_ours), limit=ASK_CONCURRENCY
+        )
+        return [sentence for sentence in said if sentence]
+
+    def _is_ours(self, data: bytes) -> bool:
+        return data.startswith(self._mark.encode())
+
+    async def _write(self, pod: PodClient) -> Written:
+        value = f"{self._mark} for {pod.name}\n".encode()
+        try:
+            before = await pod.data()
+            self._size += len(before.data) if before else 0
+            if self._size > MAX_KEPT_BYTES:
+                raise NotTriedError(f"has one of values that are more than {MAX_KEPT_BYTES} bytes together")
+            if before and not before.etag:
+                raise NotTriedError("gives no ETag by which its value could be put back")
+            self._kept[pod] = before
+            await pod.write(value, instead_of=before)
+        except AskError as error:
+            return Written(pod, value, error)
+        return Written(pod, value, None)

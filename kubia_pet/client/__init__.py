@@ -1,0 +1,1 @@
+"""Asks pods from outside, over HTTP."""

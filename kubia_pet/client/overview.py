@@ -1,0 +1,20 @@
+"""The values in a pod's answer to `GET /`."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+
+def values(overview: Mapping[str, Any]) -> dict[str, bytes | None]:
+    """The exact values by host name, None where a peer has none; who gave an error instead is left out."""
+    return {
+        str(peer["name"]).partition(".")[0]: _bytes(peer["value"], peer.get("encoding"))
+        for peer in overview["peers"]
+        if "error" not in peer
+    }
+
+
+def _bytes(value: str | None, encoding: str | None) -> bytes | None:
+    if value is None:
+        return None
+    return base64.b64decode(value) if encoding == "base64" else value.encode()

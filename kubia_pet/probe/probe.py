@@ -1,0 +1,171 @@
+"""A probe from its first look to the old values put back."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+from kubia_pet.aio.parallel import in_parallel
+from kubia_pet.client.overview import values
+from kubia_pet.client.pod import AskError, PodClient, Stored
+from kubia_pet.limits import ASK_CONCURRENCY, RESTORE_TIMEOUT
+from kubia_pet.probe.account import Account, Snapshot
+from kubia_pet.probe.kept import Kept
+from kubia_pet.probe.numbered import Kind, sighting
+from kubia_pet.probe.report import Report
+from kubia_pet.probe.traffic import Traffic
+from kubia_pet.reach import Target, UnreachableError
+from kubia_pet.reach.restore import put_back
+
+_TICK = 0.25  # seconds between two snapshots of the account
+_CONNECTIONS = 20  # tried, for each pod, to reach all of them through a Service
+
+
+class Probe:
+    """Writes through each of the target's pods, or through its public service."""
+
+    def __init__(self, target: Target, through: str) -> None:
+        self._service_only = "pods" in target.unseen
+        self._through = "public" if self._service_only else through
+        if self._through == "public" and target.connect is None:
+            reason = target.unseen.get("public", "none is known")
+            raise UnreachableError(f"There is no public service to write through: {reason}.")
+        self._target = target
+        self._run = secrets.token_hex(8)
+        self._account = Account()
+        self._kept = Kept(self._run)
+        self._traffic = Traffic(self._run, self._account, self._kept, pods=len(target.pods))
+        self._notes: list[str] = []
+
+    async def run(
+        self, stop: asyncio.Event, seconds: float | None, watch: Callable[[Snapshot], None]
+    ) -> Report:
+        """Runs until `stop` is set, or for so many seconds; `watch` is given the account now and then.
+
+        Raises UnreachableError where nothing may be written. Whatever happens, old values are put back.
+        """
+        began, at = time.monotonic(), datetime.now(UTC)
+        try:
+            await self._remember()
+            await self._until(stop, seconds, watch)
+            unverified = await self._last_look()
+            snapshot = self._account.snapshot()
+        except* UnreachableError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            await self._put_back()
+        return Report(
+            where=self._target.where,
+            through=self._through,
+            began=at.isoformat(timespec="seconds"),
+            seconds=time.monotonic() - began,
+            account=snapshot,
+            unverified=tuple(unverified),
+            notes=tuple(self._notes),
+        )
+
+    async def _remember(self) -> None:
+        """What is there before anything is written."""
+        if self._service_only:
+            try:
+                found = values(await self._target.pods[0].overview())
+            except AskError as error:
+                raise UnreachableError(f"{self._target.where} {error}.") from error
+            for name, data in found.items():
+                self._kept.remember(name, data)
+        else:
+            await in_parallel(self._target.pods, self._try_look, limit=ASK_CONCURRENCY)
+
+    async def _try_look(self, pod: PodClient) -> bool:
+        try:
+            await self._traffic.look(pod)
+        except AskError:
+            return False
+        return True
+
+    async def _until(
+        self, stop: asyncio.Event, seconds: float | None, watch: Callable[[Snapshot], None]
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            for each in self._flows():
+                group.create_task(each)
+            watching = group.create_task(self._watch(watch))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await stop.wait()
+            self._traffic.stopped.set()
+            watching.cancel()
+
+    def _flows(self) -> list[Coroutine[Any, Any, None]]:
+        """Everything that writes and reads."""
+        traffic, target = self._traffic, self._target
+        flows = [traffic.read_list(pod) for pod in target.pods]
+        if not self._service_only:
+            flows += [traffic.read(pod) for pod in target.pods]
+        if self._through == "public" and target.connect:
+            flows.append(traffic.write_through(target.connect))
+        else:
+            flows += [traffic.write(pod) for pod in target.pods]
+        return flows
+
+    async def _watch(self, watch: Callable[[Snapshot], None]) -> None:
+        while True:
+            watch(self._account.snapshot())
+            await asyncio.sleep(_TICK)
+
+    async def _last_look(self) -> list[str]:
+        """Judges each pod once more; those that do not answer, so that the last word on them is missing."""
+        if self._service_only:
+            return []
+        waited_for = asyncio.get_running_loop().time() + RESTORE_TIMEOUT
+
+        async def look(pod: PodClient) -> str | None:
+            while not await self._try_look(pod):
+                if asyncio.get_running_loop().time() > waited_for:
+                    return pod.name
+                await asyncio.sleep(_TICK)
+            return None
+
+        return [
+            name for name in await in_parallel(self._target.pods, look, limit=len(self._target.pods)) if name
+        ]
+
+    async def _put_back(self) -> None:
+        if self._service_only:
+            await self._put_back_through_service()
+            return
+
+        async def one(pod: PodClient) -> str | None:
+            return await put_back(pod, self._stored(pod.name), is_ours=self._is_ours)
+
+        pods = [pod for pod in self._target.pods if pod.name in self._kept]
+        self._notes += [note for note in await in_parallel(pods, one, limit=ASK_CONCURRENCY) if note]
+
+    async def _put_back_through_service(self) -> None:
+        """Connects anew until each pod was hit."""
+        left = set(self._account.pods)
+        if self._target.connect is None:
+            return
+        for _ in range(_CONNECTIONS * len(left)):
+            if not left:
+                return
+            async with self._target.connect() as pod:
+                with contextlib.suppress(AskError):
+                    pod.name = str((await pod.peers())["pod"])
+                    if pod.name in left:
+                        note = await put_back(pod, self._stored(pod.name), is_ours=self._is_ours)
+                        self._notes += [note] if note else []
+                        left.discard(pod.name)
+        self._notes += [
+            f"{name} may still have this program's value: it was not reached again." for name in left
+        ]
+
+    def _stored(self, pod: str) -> Stored | None:
+        data = self._kept.get(pod)
+        return None if data is None else Stored(data, "")
+
+    def _is_ours(self, data: bytes) -> bool:
+        return sighting(data, self._run).kind not in {Kind.FOREIGN, Kind.NONE}

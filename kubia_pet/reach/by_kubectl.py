@@ -1,0 +1,89 @@
+"""From anywhere that kubectl works: each pod by the API server's proxy."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from kubia_pet.client.pod import PodClient, session
+from kubia_pet.reach.kubectl import API, kubectl_proxy, listed
+from kubia_pet.reach.target import Objects, Target, UnreachableError, Way, in_order
+
+
+@asynccontextmanager
+async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
+    """The running pods that the selector finds in the namespace."""
+    async with kubectl_proxy() as socket, session(token=way.token, socket=socket) as kept:
+        objects = await _objects(PodClient(kept, API, name=""), namespace, way.selector)
+        base = f"{API}api/v1/namespaces/{namespace}"
+        pods = in_order(
+            PodClient(kept, f"{base}/pods/{pod['metadata']['name']}/proxy/", name=pod["metadata"]["name"])
+            for pod in objects.pods
+            if is_running(pod)
+        )
+        if not pods:
+            raise UnreachableError(
+                f"No pod with the label {way.selector} runs in namespace {namespace}: see --selector."
+            )
+        unseen = {}
+        name = way.public or _public_name(objects)
+        if name is None:
+            unseen["public"] = (
+                "services may not be listed with these rights: name the public one with --public"
+                if objects.services is None
+                else "no Service with an address of its own selects these pods"
+            )
+        public = PodClient(kept, f"{base}/services/{name}/proxy/", name="") if name else None
+        yield Target(
+            where=f"namespace {namespace}",
+            pods=pods,
+            public=public,
+            connect=partial(_as_it_comes, public) if public else None,
+            objects=objects,
+            namespace=namespace,
+            service=way.service,
+            unseen=unseen,
+        )
+
+
+@asynccontextmanager
+async def _as_it_comes(public: PodClient) -> AsyncIterator[PodClient]:
+    """The API server chooses a pod for each request, whatever the connection."""
+    yield public
+
+
+async def _objects(api: PodClient, namespace: str, selector: str) -> Objects:
+    pods, stateful_sets, services = await asyncio.gather(
+        listed(api, f"api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector)}"),
+        listed(api, f"apis/apps/v1/namespaces/{namespace}/statefulsets"),
+        listed(api, f"api/v1/namespaces/{namespace}/services"),
+    )
+    if pods is None:
+        raise UnreachableError(
+            f"You may not list pods in namespace {namespace}: ask with --namespace or a URL."
+        )
+    return Objects(pods, stateful_sets, services)
+
+
+def is_running(pod: Mapping[str, Any]) -> bool:
+    """Whether its containers run, and nobody has deleted it."""
+    return pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
+
+
+def selects(service: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
+    """Whether the service's selector fits the pod's labels."""
+    selector = service["spec"].get("selector") or {}
+    labels = pod["metadata"].get("labels", {})
+    return bool(selector) and selector.items() <= labels.items()
+
+
+def _public_name(objects: Objects) -> str | None:
+    """The first Service with an address that selects a pod, as the API server's proxy wants it named."""
+    for service in objects.services or ():
+        spec = service["spec"]
+        if spec.get("clusterIP") != "None" and any(selects(service, pod) for pod in objects.pods):
+            port = next((each["name"] for each in spec.get("ports", ()) if each.get("name")), "")
+            return f"{service['metadata']['name']}" + (f":{port}" if port else "")
+    return None

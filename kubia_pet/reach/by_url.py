@@ -1,0 +1,88 @@
+"""From a URL: one pod is asked who its peers are, and where."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from kubia_pet.client.pod import AskError, PodClient, one_connection, session
+from kubia_pet.reach.target import Target, UnreachableError, Way, host_name, in_order
+
+Endpoint = tuple[str, int]
+
+
+@asynccontextmanager
+async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
+    """The set of which `url` reaches any pod, or one of them."""
+    base = url if "://" in url else f"http://{url}"
+    base = base.rstrip("/") + "/"
+    async with session(token=way.token) as kept, session(token=way.token, keep=False) as fresh:
+        public = PodClient(fresh, base, name="")
+        try:
+            said = await public.peers()
+        except AskError as error:
+            raise UnreachableError(f"{base} {error}.") from error
+        pods = await _pods(kept, said)
+        unseen = {}
+        own = await _same_place(base, pods)
+        if not pods:
+            pods = (PodClient(kept, base, name=str(said.get("pod", ""))),)
+            unseen["pods"] = "the addresses of the pods cannot be reached from here"
+        if own or len(pods) == 1:
+            unseen["public"] = f"{base} is a pod's own address" if own else "there is one pod only"
+        yield Target(
+            where=base,
+            pods=pods,
+            public=None if "public" in unseen else public,
+            connect=partial(one_connection, base, way.token),
+            service=way.service or said.get("service"),
+            asks_dns=way.nameserver is not None,
+            nameserver=way.nameserver,
+            unseen=unseen,
+        )
+
+
+async def _pods(kept: aiohttp.ClientSession, said: Mapping[str, Any]) -> tuple[PodClient, ...]:
+    """A client for each pod of the list; none where their addresses lead nowhere from here."""
+    found = dict(_endpoints(said))
+    for name, endpoint in found.items():  # only another one knows the address of who was asked
+        try:
+            found |= _endpoints(await _client(kept, name, endpoint).peers())
+        except AskError:
+            continue
+        return in_order(_client(kept, each, at) for each, at in found.items())
+    return ()
+
+
+def _client(kept: aiohttp.ClientSession, name: str, endpoint: Endpoint) -> PodClient:
+    address, port = endpoint
+    place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return PodClient(kept, f"http://{place}/", name=host_name(name), host=f"{name}:{port}")
+
+
+def _endpoints(said: Mapping[str, Any]) -> dict[str, Endpoint]:
+    """The first endpoint of each peer that has one."""
+    return {
+        peer["name"]: (peer["endpoints"][0]["address"], peer["endpoints"][0]["port"])
+        for peer in said.get("peers", ())
+        if peer.get("endpoints")
+    }
+
+
+async def _same_place(base: str, pods: tuple[PodClient, ...]) -> bool:
+    """Whether the URL is one of the pods' own."""
+    parts = urlsplit(base)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            parts.hostname, port, type=socket.SOCK_STREAM, family=socket.AF_UNSPEC
+        )
+    except OSError:
+        return False
+    places = {each[4][:2] for each in found}
+    return any((urlsplit(pod.url).hostname, urlsplit(pod.url).port) in places for pod in pods)

@@ -1,0 +1,46 @@
+"""Puts a pod's old value back, never over somebody else's."""
+
+import asyncio
+from collections.abc import Callable
+
+from kubia_pet.client.pod import AskError, OtherValueError, PodClient, RefusedError, Stored
+from kubia_pet.limits import RESTORE_TIMEOUT
+
+_PAUSE = 0.25  # seconds until a pod that does not answer is asked again
+
+
+async def put_back(pod: PodClient, kept: Stored | None, *, is_ours: Callable[[bytes], bool]) -> str | None:
+    """Replaces our value by what was there before, nothing included; None where that is done.
+
+    Another value than ours stays. A pod that does not answer is asked for RESTORE_TIMEOUT seconds, then a
+    sentence says what is still there.
+    """
+    said: AskError | None = None
+    try:
+        async with asyncio.timeout(RESTORE_TIMEOUT):
+            while True:
+                try:
+                    return await _once(pod, kept, is_ours)
+                except OtherValueError:  # changed since we looked: look again
+                    continue
+                except AskError as error:
+                    said = error
+                    if isinstance(error, RefusedError) and error.status < 500:  # noqa: PLR2004 - 4xx stays so
+                        break
+                await asyncio.sleep(_PAUSE)
+    except TimeoutError:
+        pass
+    return (
+        f"{pod.name} may still have this program's value instead of its own: it {said or 'gave no answer'}."
+    )
+
+
+async def _once(pod: PodClient, kept: Stored | None, is_ours: Callable[[bytes], bool]) -> str | None:
+    now = await pod.data()
+    if now is None or not is_ours(now.data):
+        return None
+    if kept is None:
+        await pod.remove(instead_of=now)
+    else:
+        await pod.write(kept.data, instead_of=now)
+    return None

@@ -1,0 +1,72 @@
+"""What is checked or probed: the pods of one set, and all that can be seen of it from here."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubia_pet.client.pod import PodClient
+
+
+class UnreachableError(Exception):
+    """Nothing can be said of this set from here; the text is a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """Where the set is, as the user says it: a URL, a namespace for kubectl, or neither: from inside."""
+
+    url: str | None = None
+    namespace: str | None = None
+    selector: str = "app=kubia"
+    service: str | None = None
+    public: str | None = None
+    nameserver: tuple[str, int] | None = None
+    port: int = 8080
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What the API server says, each as its JSON object; None: one may not ask for these."""
+
+    pods: tuple[Mapping[str, Any], ...]
+    stateful_sets: tuple[Mapping[str, Any], ...] | None
+    services: tuple[Mapping[str, Any], ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A set of pods in the order of their ordinals. What is None or empty has its reason in `unseen`.
+
+    `service` is the headless service's full name. Each request to `public`, the other service, is a
+    connection of its own, while those of one `connect` go to one pod, where that can be. `nameserver` says
+    which name server to ask, where that can be done from here.
+    """
+
+    where: str
+    pods: tuple[PodClient, ...]
+    public: PodClient | None = None
+    connect: Callable[[], AbstractAsyncContextManager[PodClient]] | None = None
+    service: str | None = None
+    asks_dns: bool = False
+    nameserver: tuple[str, int] | None = None
+    objects: Objects | None = None
+    namespace: str | None = None
+    unseen: Mapping[str, str] = field(default_factory=dict)
+
+
+def host_name(name: str) -> str:
+    """The first label of a pod's full name."""
+    return name.partition(".")[0]
+
+
+def in_order(pods: Iterable[PodClient]) -> tuple[PodClient, ...]:
+    """By ordinal, those without one last."""
+
+    def rank(pod: PodClient) -> tuple[bool, int, str]:
+        number = re.search(r"-(\d{1,9})$", pod.name)
+        return number is None, int(number[1]) if number else 0, pod.name
+
+    return tuple(sorted(pods, key=rank))

@@ -1,0 +1,69 @@
+"""The answer to `GET /` in one form, shared by all who ask for it at the same time."""
+
+import asyncio
+from collections.abc import Callable
+
+from kubia_pet.aio.coalescer import Coalescer
+from kubia_pet.limits import OFFLOAD_BYTES
+from kubia_pet.peers.gather import Cluster, Gathered
+from kubia_pet.peers.witnesses import Witnesses
+from kubia_pet.store import Store
+from kubia_pet.web.render import Overview
+
+
+class SharedOverview:
+    """Gathers and renders; nobody gets what was asked for before they came.
+
+    While a gathering waits for slow peers the next one begins, so that nobody waits for two. However many
+    overlap, one rendering of a large answer is under way, and one waits. `cluster` is None where this pod
+    looks for no peers.
+    """
+
+    def __init__(
+        self,
+        pod: str,
+        store: Store,
+        cluster: Cluster | None,
+        witnesses: Witnesses,
+        render: Callable[[Overview], bytes],
+    ) -> None:
+        self._pod = pod
+        self._store = store
+        self._cluster = cluster
+        self._witnesses = witnesses
+        self._render = render
+        self._runs = Coalescer(self._run if cluster else self._run_alone)
+        self._renderings = Coalescer(self._render_newest)
+        self._oldest: float | None = None  # of those who wait for the next run, when they came
+        self._newest: Callable[[], Gathered]
+
+    def submit(self) -> asyncio.Future[bytes]:
+        """The body, or the error of this pod's own volume."""
+        if self._oldest is None:
+            self._oldest = asyncio.get_running_loop().time()
+        return self._runs.submit()
+
+    async def _run(self) -> bytes:
+        since, self._oldest = self._oldest, None
+        assert self._cluster is not None  # noqa: S101 - for the type checker: else it is _run_alone
+        own = self._store.read()
+        async with self._cluster.gathering(own, since=since, on_quiet=self._runs.proceed) as gathered:
+            overview = self._overview(gathered())
+            if overview.size <= OFFLOAD_BYTES:
+                return self._render(overview)
+            del overview
+            self._newest = gathered
+            return await self._renderings.submit()
+
+    async def _run_alone(self) -> bytes:
+        self._oldest = None
+        overview = Overview(self._pod, await self._store.read(), None, self._witnesses.members())
+        if overview.size <= OFFLOAD_BYTES:
+            return self._render(overview)
+        return await asyncio.to_thread(self._render, overview)
+
+    async def _render_newest(self) -> bytes:
+        return await asyncio.to_thread(self._render, self._overview(self._newest()))
+
+    def _overview(self, gathered: Gathered) -> Overview:
+        return Overview(self._pod, gathered.own, gathered, self._witnesses.members())

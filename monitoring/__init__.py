@@ -1,0 +1,1 @@
+"""How the pets are watched: alerts (rules.yaml), and a dashboard that is made from its panels."""

@@ -1,0 +1,68 @@
+"""What Helm says at an installation: the notes, and a refusal of what a StatefulSet cannot change."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chart.api_server import api_server
+from tests.chart.helm import CHART, Manifest, helm, rendered
+
+
+def installed(directory: Path, values: Any, *there: Manifest) -> str:
+    """What `helm install` of release kubia prints in namespace zoo, which has the StatefulSets given."""
+    empty = directory / "releases.yaml"
+    empty.write_text("[]")
+    with api_server(*there) as url:
+        return helm(
+            *(
+                "install",
+                "kubia",
+                str(CHART),
+                "--namespace=zoo",
+                "--dry-run=server",
+                f"--kube-apiserver={url}",
+            ),
+            values=values,
+            env={"HELM_DRIVER": "memory", "HELM_MEMORY_DRIVER_DATA": str(empty)},
+        )
+
+
+def notes(directory: Path, values: Any) -> str:
+    return installed(directory, values).partition("\nNOTES:\n")[2]
+
+
+@pytest.mark.parametrize(
+    "storage", [{"size": "2Gi"}, {"className": "fast"}, {"accessMode": "ReadWriteOncePod"}]
+)
+def test_another_claim_is_refused_before_with_what_to_do(tmp_path: Path, storage: dict[str, str]) -> None:
+    there = rendered()["StatefulSet kubia"]
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        installed(tmp_path, {"storage": storage}, there)
+    said = caught.value.stderr
+    assert "The claims of StatefulSet kubia are of 1Gi, the default class, ReadWriteOnce" in said
+    assert "kubectl --namespace zoo delete statefulset kubia --cascade=orphan" in said
+    assert "persistentvolumeclaim data-kubia-0" in said
+
+
+@pytest.mark.parametrize("size", ["1Gi", "1024Mi", "1048576Ki", "1073741824"])
+def test_the_same_claim_in_another_unit_is_not_refused(tmp_path: Path, size: str) -> None:
+    assert "kubia has 2 pods" in installed(
+        tmp_path, {"storage": {"size": size}}, rendered()["StatefulSet kubia"]
+    )
+
+
+def test_the_set_of_another_release_does_not_matter(tmp_path: Path) -> None:
+    assert "kubia has 2 pods" in installed(
+        tmp_path, {"storage": {"size": "2Gi"}}, rendered(release="other")["StatefulSet other"]
+    )
+
+
+def test_the_notes_name_the_release_its_namespace_and_its_first_pod(tmp_path: Path) -> None:
+    said = notes(tmp_path, {"replicas": 3, "ordinals": {"start": 4}})
+    assert "kubia has 3 pods" in said
+    assert "/api/v1/namespaces/zoo/pods/kubia-4/proxy/" in said
+    assert "helm test kubia --namespace zoo" in said
+    assert "{{" not in said
+    assert "<no value>" not in said

@@ -1,0 +1,66 @@
+"""What a pod exposes: by Prometheus' practice, and all of it watched."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from kubia_pet.metrics import Metrics
+from monitoring.dashboard import DASHBOARD, dashboard
+from monitoring.panels import ROWS
+from tests.monitoring.exposed import asked_for, exposed
+from tests.monitoring.test_rules import ALERTS
+from tests.support.tools import tool
+
+QUERIES = [query.expression for row in ROWS.values() for panel in row for query in panel.queries]
+
+
+def test_the_metrics_are_named_as_prometheus_practice_has_it() -> None:
+    done = subprocess.run(
+        [tool("promtool"), "check", "metrics"],
+        input=Metrics().render(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_dashboard_is_what_its_panels_make() -> None:
+    assert json.loads(DASHBOARD.read_text()) == dashboard(), "run python -m monitoring.dashboard"
+
+
+def test_the_dashboard_shows_every_metric_and_none_that_is_not_exposed() -> None:
+    shown = set().union(*map(asked_for, QUERIES))
+    assert shown == exposed().keys()
+
+
+def test_the_alerts_ask_for_nothing_that_is_not_exposed() -> None:
+    for rule in ALERTS:
+        assert asked_for(rule["expr"]) <= exposed().keys(), rule["alert"]
+
+
+def test_each_query_of_the_dashboard_is_valid(tmp_path: Path) -> None:
+    rules = [{"record": f"dashboard:{number}", "expr": filled(query)} for number, query in enumerate(QUERIES)]
+    path = tmp_path / "rules.yaml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    done = subprocess.run(
+        [tool("promtool"), "check", "rules", path], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def filled(query: str) -> str:
+    """The query with the dashboard's variables at All, and a rate's time."""
+    return query.replace("$__rate_interval", "1m").replace("$namespace", ".*").replace("$job", ".*")
+
+
+def test_no_panel_covers_another() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard()["panels"]:
+        place = panel["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert place["x"] + place["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells

@@ -1,0 +1,102 @@
+"""A real Prometheus in front of a local set: all is scraped, and an alert fires when its fault is there."""
+
+import os
+import signal
+import socket
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.monitoring.prometheus import Prometheus
+from tests.monitoring.test_metrics import QUERIES, filled
+from tests.support.local_set import LocalSet
+from tests.support.pod import until
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Watched:
+    """A local set of three, and the Prometheus that scrapes its pods."""
+
+    def __init__(self, pets: LocalSet, prometheus: Prometheus) -> None:
+        self.pets = pets
+        self.prometheus = prometheus
+
+    def instance(self, ordinal: int) -> str:
+        return f"127.0.0.1:{self.pets.ports[ordinal]}"
+
+    def ask(self, ordinal: int, path: str = "/", value: bytes | None = None) -> None:
+        """What clients do all the time: GET, or POST a value; errors are answers, too."""
+        with suppress(OSError):
+            urllib.request.urlopen(f"{self.pets.url(ordinal)}{path}", value, timeout=10).close()  # noqa: S310 - http
+
+    def until_firing(self, alert: str, ordinal: int, meanwhile: Callable[[], object] = lambda: None) -> None:
+        def fires() -> bool:
+            meanwhile()
+            return (alert, self.instance(ordinal)) in self.prometheus.firing()
+
+        until(f"{alert} to fire for {self.instance(ordinal)}", fires, 60)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    with LocalSet(tmp_path) as pets:
+        targets = [f"127.0.0.1:{port}" for port in pets.ports]
+        with Prometheus(tmp_path, targets) as prometheus:
+            yield Watched(pets, prometheus)
+
+
+def test_every_pod_is_scraped_every_query_of_the_dashboard_answers_and_no_alert_fires(
+    watched: Watched,
+) -> None:
+    prometheus = watched.prometheus
+    for ordinal in range(3):
+        watched.ask(ordinal, value=b"a value")
+
+    watched.ask(0, "/nothing")
+    with socket.create_connection(("127.0.0.1", watched.pets.ports[0])) as stranger:
+        stranger.sendall(b"no HTTP\r\n\r\n")
+        stranger.recv(1000)
+
+    def samples() -> bool:
+        for ordinal in range(3):
+            watched.ask(ordinal)
+        counted = prometheus.query("min(count_over_time(kubia_pet_ready[1m]))")
+        return bool(counted) and float(counted[0]["value"][1]) >= 6
+
+    until("each pod to be scraped some times", samples, 60)
+    assert prometheus.query("sum(kubia_pet_ready)")[0]["value"][1] == "3"
+    assert {each["value"][1] for each in prometheus.query("kubia_pet_peers_listed")} == {"3"}
+    assert [query for query in QUERIES if not prometheus.query(filled(query))] == []
+    assert prometheus.firing() == set()
+
+
+def test_a_volume_that_is_gone_fires_and_is_quiet_when_it_is_back(watched: Watched) -> None:
+    volume = watched.pets.data_dir / "data-kubia-1"
+    volume.rename(volume.with_name("elsewhere"))
+    try:
+        watched.until_firing("KubiaPetVolumeUnavailable", 1)
+        watched.until_firing("KubiaPetNotReady", 1)
+        assert {instance for _, instance in watched.prometheus.firing()} == {watched.instance(1)}
+    finally:
+        volume.with_name("elsewhere").rename(volume)
+    until("all alerts to end", lambda: not watched.prometheus.firing(), 60)
+
+
+def test_a_name_server_that_does_not_answer_and_a_peer_that_hangs_fire_for_who_asks_them(
+    watched: Watched,
+) -> None:
+    supervisor, hung = watched.pets.process.pid, watched.pets.pids()["kubia-2"]
+    watched.ask(0)
+    for each in (supervisor, hung):  # the supervisor is the name server, and would take the pod off the list
+        os.kill(each, signal.SIGSTOP)
+    try:
+        watched.until_firing("KubiaPetPeersFailing", 0, lambda: watched.ask(0))
+        watched.until_firing("KubiaPetDiscoveryFailing", 0, lambda: watched.ask(0))
+        assert {instance for _, instance in watched.prometheus.firing()} == {watched.instance(0)}
+    finally:
+        for each in (hung, supervisor):
+            os.kill(each, signal.SIGCONT)

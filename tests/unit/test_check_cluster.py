@@ -1,0 +1,59 @@
+"""What `cluster.view` makes of the matrix of who reaches whom."""
+
+from kubia_pet.check.cluster import judged
+from kubia_pet.check.result import Finding, Status
+
+PODS = ("kubia-0", "kubia-1", "kubia-2")
+
+
+def view(**cells: str | None) -> Finding:
+    """Of three pods, all well but for these: kubia_0_1 is what kubia-0 says of kubia-1, None: nothing."""
+    rows = {by: dict.fromkeys(PODS, "ok") for by in PODS}
+    for cell, code in cells.items():
+        _, by, of = cell.split("_")
+        if code is None:
+            del rows[f"kubia-{by}"][f"kubia-{of}"]
+        else:
+            rows[f"kubia-{by}"][f"kubia-{of}"] = code
+    return judged(rows, len(rows))
+
+
+def test_the_same_lists_without_an_error_pass() -> None:
+    assert view().status is Status.PASSED
+
+
+def test_a_direction_that_is_dropped_is_told_from_a_pod_that_nobody_reaches() -> None:
+    assert view(kubia_0_1="timeout").cause == "one-way"
+    nobody = view(kubia_0_1="timeout", kubia_2_1="timeout", kubia_1_0="timeout", kubia_1_2="timeout")
+    assert nobody.cause == "unreachable-peer"
+
+
+def test_a_list_that_lacks_somebody_is_another_list() -> None:
+    found = view(kubia_2_0=None)
+    assert found.cause == "views-differ"
+    assert found.evidence[0] == "kubia-2 does not list kubia-0"
+
+
+def test_the_matrix_is_shown() -> None:
+    assert view(kubia_0_1="timeout").evidence == (
+        "kubia-0 does not reach kubia-1 (timeout), while kubia-1 reaches kubia-0",
+        "asked        kubia-0      kubia-1      kubia-2",
+        "kubia-0      -            timeout      ok",
+        "kubia-1      ok           -            ok",
+        "kubia-2      ok           ok           -",
+    )
+
+
+def test_a_hundred_pods_show_what_is_wrong_only() -> None:
+    names = [f"kubia-{number}" for number in range(100)]
+    rows = {
+        by: dict.fromkeys(names, "ok") | ({"kubia-7": "refused"} if by != "kubia-7" else {}) for by in names
+    }
+    found = judged(rows, 100)
+    assert found.cause == "one-way"
+    assert len(found.evidence) == 20
+
+
+def test_pods_that_give_no_list_are_not_taken_for_good() -> None:
+    assert judged({"kubia-0": {"kubia-0": "ok"}}, 2).status is Status.UNKNOWN
+    assert judged({}, 2).status is Status.UNKNOWN
