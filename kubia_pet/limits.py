@@ -38,6 +38,17 @@ MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
 PROBE_INTERVAL = 10.0  # after the last write, until the volume is tried by whoever asks whether it works
 PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 
+# --- the ledger -----------------------------------------------------------------------------------
+MAX_STARTS = 64  # that a volume's history has
+MAX_PARENTS = 64  # ids that it had before it was adopted
+FSYNCS_KEPT = 256  # times of the newest
+MAX_LEDGER_BYTES = 1 << 20  # of a file of the ledger: a history, or MAX_PEERS peers
+WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
+WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other
+WITNESS_ROUNDS = 12  # in which peers that have not answered are asked soon again
+MAX_TESTIMONY_BYTES = 1 << 12  # of a peer's answer
+WITNESS_PAUSE = 1.0  # between two writes of what was seen of peers
+
 # --- peers ----------------------------------------------------------------------------------------
 MAX_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
 ADDRESS_CONCURRENCY = 16  # address look-ups, where an answer has no additional section
