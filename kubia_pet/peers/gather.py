@@ -48,6 +48,8 @@ class Gathered:
 class Cluster:
     """Asks the peers that discovery finds for their values.
 
+    `on_response` is told of each response.
+
     Use it as an async context manager: its connections are kept alive between two gatherings and closed
     at its exit. `peer_timeout`, `connect_timeout` and `gather_timeout` are seconds; `peer_limit` and
     `gather_limit` bound the bytes of one peer's value and of all together, so that gatherings need up
@@ -66,6 +68,7 @@ class Cluster:
         observer: ClusterObserver,
     ) -> None:
         self.discovery = discovery
+        self.on_response: Callable[[Peer, Response], None] = lambda _, __: None
         self._gather_timeout = gather_timeout
         self._late = no_answer_within(gather_timeout).diagnostic
         self._observer = observer
@@ -154,6 +157,7 @@ class Cluster:
     def _done(self, moment: int, peer: Peer, fetched: asyncio.Future[Response]) -> None:
         try:
             response = fetched.result()
+            self.on_response(peer, response)
             result = PeerResult(peer, value_in(response), ending=is_ending(response))
         except FetchError as error:
             result = PeerResult(peer, error=error.diagnostic)
