@@ -46,6 +46,8 @@ async def test_the_whole_state_comes_at_the_beginning_then_each_change(pod: Pod)
         assert headers["Cache-Control"] == "no-cache"
         assert headers["X-Accel-Buffering"] == "no"
         first = await next_state(watch)
+        ledger = first.data["peers"][0].pop("ledger")
+        assert (ledger["starts"], ledger["verdict"]) == (1, "good")
         own = {"name": "kubia-0", "ordinal": 0, "self": True, "state": "ready", "value": None, "etag": None}
         assert first.data == {
             "pod": "kubia-0", "service": None, "error": None, "findings": [], "records": [],
@@ -54,6 +56,7 @@ async def test_the_whole_state_comes_at_the_beginning_then_each_change(pod: Pod)
         await post(pod.url, "Hey there!")
         second = await next_state(watch)
     assert second.id != first.id
+    assert second.data["peers"][0].pop("ledger") == ledger
     assert second.data["peers"][0] == own | {
         "value": "Hey there!", "size": 10, "etag": second.data["peers"][0]["etag"],
     }  # fmt: skip
@@ -253,3 +256,37 @@ async def test_faults_are_told_with_the_time_of_their_end(tmp_path: Path) -> Non
             third = (await next_state(watch)).data
     assert third["faults"]["active"] == []
     assert third["peers"][0]["state"] == "ready"
+
+
+async def test_a_peers_ledger_is_told_and_anew_when_it_has_started_again(tmp_path: Path) -> None:
+    zone = Zone()
+    with NameServer(zone) as names, contextlib.ExitStack() as stack:
+        host, port = names.address
+        options = (f"--service={SERVICE}", f"--nameserver={host}:{port}")
+
+        def start(name: str, node: str) -> Pod:
+            pod = stack.enter_context(Pod(tmp_path / name, *options, f"--node={node}", name=name))
+            zone.add(name, address_of(pod.url)[1], "127.0.0.1")
+            return pod
+
+        first, second = start("kubia-0", "node-1"), start("kubia-1", "node-1")
+        async with watching(first.url) as watch:
+            before = await _ledger_of(watch, 1, starts=1)
+            second.kill()
+            start("kubia-1", "node-2")
+            after = await _ledger_of(watch, 1, starts=2)
+            own = await _ledger_of(watch, 0, starts=1)
+    assert (before["node"], after["node"], own["node"]) == ("node-1", "node-2", "node-1")
+    assert before["volume"] == after["volume"] != own["volume"]
+    assert before["created"] == after["created"]
+    assert before["start"] != after["start"]
+
+
+async def _ledger_of(watch: Watch, ordinal: int, *, starts: int) -> dict[str, object]:
+    """What is told of a pod's ledger, as soon as it has started so often and peers were asked about it."""
+    while True:
+        (ledger,) = (
+            each.get("ledger") for each in (await watch.next()).data["peers"] if each["ordinal"] == ordinal
+        )
+        if ledger is not None and ledger["starts"] == starts and ledger["verdict"] == "good":
+            return dict(ledger)
