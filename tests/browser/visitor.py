@@ -1,5 +1,6 @@
 """Somebody who looks at the page, and notes what a page must not do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,7 +77,7 @@ class Visitor:
         ]
         refused = [each for each in self.errors if "status of 401" in each]
         assert len(refused) == refusals
-        dead = [each for each in self.errors if each.startswith("Failed to load resource: net::ERR_")]
+        dead = [each for each in self.errors if re.search(r": net::ERR_|status of 50[234] ", each)]
         assert not dead or pods_die
         assert sorted(self.errors) == sorted(refused + dead)
         assert self.page.context.cookies() == []
