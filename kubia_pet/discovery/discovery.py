@@ -158,8 +158,9 @@ class Discovery:
         """
         newest, ttl = await self._ask(self._rotation.way())
         if not self._rotation.fresh:
-            with suppress(ResolutionFailedError):
-                other, other_ttl = await self._ask(self._rotation.way())
+            with suppress(ResolutionFailedError, TimeoutError):
+                async with asyncio.timeout(self._resolver.timeout / 4):
+                    other, other_ttl = await self._ask(self._rotation.way())
                 if other.as_of > newest.as_of:
                     newest, ttl = other, other_ttl
         if self._last is not None and newest.as_of < self._last.as_of - TTL_PRECISION:
@@ -195,7 +196,14 @@ class Discovery:
         peers, diagnostics = peers_in(last.records, service=last.service, pod=self._pod, port=self._port)
         if not last.records:
             diagnostics += self._nobody.diagnostics(last.service)
-        return answers, Discovered(last.service, tuple(peers), tuple(diagnostics), is_empty=not last.records)
+        discovered = Discovered(
+            last.service,
+            tuple(peers),
+            tuple(diagnostics),
+            is_empty=not last.records,
+            records=tuple(last.records),
+        )
+        return answers, discovered
 
     def _without_answer(self, sentence: str, now: float) -> Discovered:
         failure = Diagnostic(ErrorCode.DNS_FAILED, sentence)

@@ -68,46 +68,50 @@ class Resolver:
         if nameserver is not None:
             self._resolver.nameservers = [nameserver[0]]
             self._resolver.port = nameserver[1]
+        self._takes_bits = False  # the name server has answered a question with CD or DO
         self._resolver.timeout = timeout / 3  # a lost datagram leaves time for one more
 
     def run(self, *ways: Way) -> list[Answer]:
         """The answers, in each way until one names somebody.
 
         `_http._tcp.<service>` is what the Kubernetes DNS specification defines for a port named http, the
-        bare name what CoreDNS answers with every port. No such name, or no record, is an answer: nobody (yet).
-        Where the name server does not answer a question with bits that it may not know, it is asked again
-        without. Raises ResolutionFailedError.
+        bare name what CoreDNS answers with every port. No such name, or no record, is an answer: nobody
+        (yet). Where the name server does not answer a question with bits that it may not know, it is asked
+        again without. Raises ResolutionFailedError.
         """
         # The rest is for parsing, and for the pause of up to 0.2 s that dnspython makes before it gives up.
         seconds = 0.75 * self.timeout
         deadline = time.monotonic() + seconds
+        unknown = not (ways[0].is_plain or self._takes_bits)
         try:
-            half = deadline - (0 if ways[0].is_plain else seconds / 2)
-            return self._run(ways, half)
+            answers = self._run(ways, deadline, for_plain=seconds / 2 if unknown else 0)
         except ResolutionFailedError as refusal:
-            if ways[0].is_plain:
+            if ways[0].is_plain or (self._takes_bits and isinstance(refusal, ResolutionTimeoutError)):
                 raise
             plain = self._run([Way(way.named) for way in ways], deadline)
             return [replace(answer, refusal=refusal) for answer in plain]
+        self._takes_bits = self._takes_bits or not ways[0].is_plain
+        return answers
 
     def name(self, way: Way) -> str:
         """The name that is asked for in this way."""
         return f"_http._tcp.{self.service}" if way.named else self.service
 
-    def _run(self, ways: Iterable[Way], deadline: float) -> list[Answer]:
+    def _run(self, ways: Iterable[Way], deadline: float, *, for_plain: float = 0.0) -> list[Answer]:
+        """`for_plain` seconds before the deadline there must be an answer; its addresses may take longer."""
         answers = []
         for way in ways:
-            answers.append(self._look_up(way, deadline))
+            answers.append(self._look_up(way, deadline - for_plain, deadline))
             if answers[-1].records:
                 break
         return answers
 
-    def _look_up(self, way: Way, deadline: float) -> Answer:
+    def _look_up(self, way: Way, answered_by: float, deadline: float) -> Answer:
         self._resolver.flags = dns.flags.RD | (dns.flags.CD if way.checking_disabled else 0)
         # One datagram of a size that passes everywhere (DNS flag day 2020), more over TCP. What DO may bring
         # beside the records is not looked at.
         self._resolver.use_edns(0, dns.flags.DO if way.dnssec_ok else 0, 1232)
-        answer, ttl = self._ask(self.name(way), dns.rdatatype.SRV, deadline)
+        answer, ttl = self._ask(self.name(way), dns.rdatatype.SRV, answered_by)
         if answer is None:
             return Answer(way, self.service.rstrip("."), (), ttl)
         chain = answer.chaining_result  # the service's own name, where an alias (CNAME) was asked for
@@ -143,17 +147,22 @@ class Resolver:
             if rrset.rdclass == dns.rdataclass.IN and rrset.rdtype in _ADDRESS_TYPES:
                 known.setdefault(rrset.name, []).extend(rdata.address for rdata in rrset)
         found = [
-            (rdata.target, rdata.port)
+            rdata
             for rdata in list(answer)[: 2 * MAX_PEERS]
             if isinstance(rdata, SRV) and rdata.target != dns.name.root  # RFC 2782: the root means nobody
         ]
-        missing = {target for target, _ in found if target not in known}
+        missing = {rdata.target for rdata in found} - known.keys()
         if missing:
             with ThreadPoolExecutor(ADDRESS_CONCURRENCY) as threads:
                 known |= zip(
                     missing, threads.map(lambda name: self._addresses(name, deadline), missing), strict=True
                 )
-        return [Record(_text(target), port, tuple(known[target])) for target, port in found]
+        owner = answer.rrset  # of the records, as an alias leads to it
+        begin = f"{owner.name} {owner.ttl} IN SRV" if owner is not None else ""
+        return [
+            Record(_text(each.target), each.port, tuple(known[each.target]), f"{begin} {each}")
+            for each in found
+        ]
 
     def _addresses(self, name: dns.name.Name, deadline: float) -> list[str]:
         """A target's addresses; none where they cannot be found, which costs this peer alone."""
@@ -177,6 +186,17 @@ def service_of(pod: str) -> str | None:
         return None
     match = re.fullmatch(rf"{re.escape(pod)}\.([^.]+\.[^.]+\.svc\..+?)\.?", found[0][3], re.IGNORECASE)
     return f"{match[1]}." if match else None
+
+
+def full_name_of(pod: str, service: str | None) -> str | None:
+    """The pod's full name, in lower case, as its peers know it; None where it has none.
+
+    That is so without a headless service: in plain Docker each container has a new name.
+    """
+    if service is None:
+        return None
+    full = service if ".svc." in service else service_of(pod)
+    return f"{pod}.{full}".rstrip(".").lower() if full else None
 
 
 def _negative_ttl(error: dns.resolver.NXDOMAIN) -> float:

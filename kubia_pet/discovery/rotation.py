@@ -39,6 +39,7 @@ class Way:
 
 
 WAYS = tuple(Way(named, cd, do) for cd, do, named in product((False, True), (False, True), (True, False)))
+PLAIN_WAYS = tuple(way for way in WAYS if way.is_plain)
 
 
 class Rotation:

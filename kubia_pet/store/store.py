@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from typing import Protocol, Self
+from collections.abc import Callable
+from typing import Protocol, Self, TypeVar
 
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
@@ -12,7 +13,9 @@ from kubia_pet.store.condition import Change, Condition
 from kubia_pet.store.errors import StoreError, VolumeLockedError, VolumeUnusableError
 from kubia_pet.store.health import Health
 from kubia_pet.store.storage import Storage
+from kubia_pet.store.value_file import Content
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -114,14 +117,19 @@ class Store:
     def _see(self) -> Value | None:
         return self._as_value(self._volume.read())
 
-    def _as_value(self, data: bytes | None) -> Value | None:
-        """Bytes that were seen before keep their derived forms; those of new ones are made here."""
-        if data is None:
+    def _as_value(self, content: Content | None) -> Value | None:
+        """What was seen before keeps its derived forms; those of something new are made here.
+
+        A number that is another value's is none.
+        """
+        if content is None:
             return None
         last = self._last_seen  # another thread may be here too
-        if last is not None and last.data == data:
+        if last is not None and last.data == content.data and last.commit == content.commit:
             return last
-        value = Value(data)
+        value = Value(*content)
+        if value.commit is not None and value.commit.digest != value.etag:
+            value = Value(content.data)
         _ = value.etag, value.text
         return value
 
@@ -139,6 +147,14 @@ class Store:
         await self._health.require()
         await self._looks.submit()
         await self._reader.submit(self._volume.require_writable)
+
+    async def between_commits(self, job: Callable[[], T]) -> T:
+        """Runs it in the thread of all changes, while there is none. Raises StoreError if that takes too long."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._writer.submit(job)
+        except TimeoutError as error:
+            raise self._health.too_slow() from error
 
     async def _leave(self) -> None:
         # Behind a commit that still hangs: whoever has the lock next must not find it writing.

@@ -357,7 +357,7 @@ def test_a_mangled_answer_is_peers_or_a_failure(
 @pytest.mark.parametrize(("number", "additional"), [(700, True), (1000, False)])
 async def test_a_thousand_records_never_hold_the_event_loop(number: int, *, additional: bool) -> None:
     with crowd(number, additional=additional) as (_, names):
-        async with discovery(names, 1.0) as opened:
+        async with discovery(names, 3.0) as opened:
             found = []
 
             async def discover() -> None:
