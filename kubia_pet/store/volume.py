@@ -74,6 +74,17 @@ class Volume:
         finally:
             self._publishing.release()
 
+    def is_empty_at_once(self) -> bool:
+        """See Storage."""
+        if not self._publishing.acquire(blocking=False):
+            return False
+        try:
+            if self._own is None or self._unconfirmed:
+                return False
+            return self._value.is_missing_at_once(self._own)
+        finally:
+            self._publishing.release()
+
     def replace(self, data: bytes, mark: Callable[[int], None] | None = None) -> None:
         """See Storage; `mark` is called with the new file before its fsync, as AtomicFile does."""
         self._require_own_directory()

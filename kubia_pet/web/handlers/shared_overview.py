@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 from kubia_pet.aio.coalescer import Coalescer
-from kubia_pet.limits import OFFLOAD_BYTES
+from kubia_pet.limits import MAX_REPLAY_BYTES, OFFLOAD_BYTES
+from kubia_pet.model.unknown import UNKNOWN, Unknown
+from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Cluster, Gathered
 from kubia_pet.store import Store
 from kubia_pet.web.render import Overview
@@ -29,12 +31,20 @@ class SharedOverview:
         self._renderings = Coalescer(self._render_newest)
         self._oldest: float | None = None  # of those who wait for the next run, when they came
         self._newest: Callable[[], Gathered]
+        self._last: tuple[Value | None, bytes] | None = None  # a value, and what was rendered of it alone
 
     def submit(self) -> asyncio.Future[bytes]:
         """The body, or the error of this pod's own volume."""
         if self._oldest is None:
             self._oldest = asyncio.get_running_loop().time()
         return self._runs.submit()
+
+    def at_once(self) -> bytes | Unknown:
+        """The body without waiting for anything: the last one, if this pod is alone with the same value."""
+        if self._last is None:
+            return UNKNOWN
+        value, body = self._last
+        return body if self._store.read_at_once() is value else UNKNOWN
 
     async def _run(self) -> bytes:
         since, self._oldest = self._oldest, None
@@ -50,9 +60,13 @@ class SharedOverview:
 
     async def _run_alone(self) -> bytes:
         self._oldest = None
-        overview = Overview(self._pod, await self._store.read(), None)
+        value = await self._store.read()
+        overview = Overview(self._pod, value, None)
         if overview.size <= OFFLOAD_BYTES:
-            return self._render(overview)
+            body = self._render(overview)
+            self._last = (value, body) if len(body) <= MAX_REPLAY_BYTES else None
+            return body
+        self._last = None
         return await asyncio.to_thread(self._render, overview)
 
     async def _render_newest(self) -> bytes:
