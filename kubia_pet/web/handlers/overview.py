@@ -66,4 +66,4 @@ class OverviewHandlers:
 
 
 def _work(shared: SharedOverview) -> Work[bytes]:
-    return Work(lambda _: shared.submit())
+    return Work(lambda _: shared.submit(), shared.at_once)
