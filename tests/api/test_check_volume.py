@@ -28,7 +28,10 @@ def test_a_full_volume(tmp_path: Path) -> None:
 
 
 def test_a_volume_that_became_read_only(tmp_path: Path) -> None:
-    with tmpfs(tmp_path / "volume", "1m") as volume, PetSet(tmp_path, replicas=2, volumes={1: volume}) as pets:
+    with (
+        tmpfs(tmp_path / "volume", "1m") as volume,
+        PetSet(tmp_path, replicas=2, volumes={1: volume}) as pets,
+    ):
         run("mount", "-o", "remount,ro", volume)
         verdict = check(pets.pods[0].url)
         run("mount", "-o", "remount,rw", volume)

@@ -41,6 +41,7 @@ class OverviewHandlers:
             nobody: dict[str, object] = {
                 "service": None,
                 "age": None,
+                "asked": None,
                 "error": None,
                 "findings": [],
                 "peers": [],
