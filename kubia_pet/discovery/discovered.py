@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
+from kubia_pet.discovery.records import Record
 from kubia_pet.discovery.rotation import Way
 from kubia_pet.model.diagnostic import Diagnostic
 from kubia_pet.model.peer import Peer
@@ -41,6 +42,7 @@ class Discovered:
     asked: Asked | None = None
     failure: Diagnostic | None = None  # why the peers are those of an older answer
     is_empty: bool = False  # DNS knew nobody: no such name, or no record
+    records: tuple[Record, ...] = ()
 
     @property
     def own(self) -> Peer:

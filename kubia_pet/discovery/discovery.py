@@ -195,7 +195,14 @@ class Discovery:
         peers, diagnostics = peers_in(last.records, service=last.service, pod=self._pod, port=self._port)
         if not last.records:
             diagnostics += self._nobody.diagnostics(last.service)
-        return answers, Discovered(last.service, tuple(peers), tuple(diagnostics), is_empty=not last.records)
+        discovered = Discovered(
+            last.service,
+            tuple(peers),
+            tuple(diagnostics),
+            is_empty=not last.records,
+            records=tuple(last.records),
+        )
+        return answers, discovered
 
     def _without_answer(self, sentence: str, now: float) -> Discovered:
         failure = Diagnostic(ErrorCode.DNS_FAILED, sentence)

@@ -147,17 +147,22 @@ class Resolver:
             if rrset.rdclass == dns.rdataclass.IN and rrset.rdtype in _ADDRESS_TYPES:
                 known.setdefault(rrset.name, []).extend(rdata.address for rdata in rrset)
         found = [
-            (rdata.target, rdata.port)
+            rdata
             for rdata in list(answer)[: 2 * MAX_PEERS]
             if isinstance(rdata, SRV) and rdata.target != dns.name.root  # RFC 2782: the root means nobody
         ]
-        missing = {target for target, _ in found if target not in known}
+        missing = {rdata.target for rdata in found} - known.keys()
         if missing:
             with ThreadPoolExecutor(ADDRESS_CONCURRENCY) as threads:
                 known |= zip(
                     missing, threads.map(lambda name: self._addresses(name, deadline), missing), strict=True
                 )
-        return [Record(_text(target), port, tuple(known[target])) for target, port in found]
+        owner = answer.rrset  # of the records, as an alias leads to it
+        begin = f"{owner.name} {owner.ttl} IN SRV" if owner is not None else ""
+        return [
+            Record(_text(each.target), each.port, tuple(known[each.target]), f"{begin} {each}")
+            for each in found
+        ]
 
     def _addresses(self, name: dns.name.Name, deadline: float) -> list[str]:
         """A target's addresses; none where they cannot be found, which costs this peer alone."""
@@ -181,6 +186,17 @@ def service_of(pod: str) -> str | None:
         return None
     match = re.fullmatch(rf"{re.escape(pod)}\.([^.]+\.[^.]+\.svc\..+?)\.?", found[0][3], re.IGNORECASE)
     return f"{match[1]}." if match else None
+
+
+def full_name_of(pod: str, service: str | None) -> str | None:
+    """The pod's full name, in lower case, as its peers know it; None where it has none.
+
+    That is so without a headless service: in plain Docker each container has a new name.
+    """
+    if service is None:
+        return None
+    full = service if ".svc." in service else service_of(pod)
+    return f"{pod}.{full}".rstrip(".").lower() if full else None
 
 
 def _negative_ttl(error: dns.resolver.NXDOMAIN) -> float:
