@@ -1,5 +1,6 @@
 """What goes wrong with volumes: each cause is made to happen, and `check` names it first."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,10 +18,9 @@ FOLLOWS = {"durable", "volume.fsync"}
 
 def test_a_full_volume(tmp_path: Path) -> None:
     with tmpfs(tmp_path / "full") as volume, PetSet(tmp_path, replicas=2, volumes={1: volume}) as pets:
-        (volume / "filling").write_bytes(b"")
-        with (volume / "filling").open("ab", buffering=0) as file, pytest.raises(OSError, match="No space"):
-            while True:
-                file.write(bytes(4096))
+        with (volume / "filling").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(512)):  # until no space is left
+                pass
         verdict = check(pets.pods[0].url)
     assert verdict.cause == "full", verdict.members
     assert "kubia-1" in verdict.evidence("volume.writable")
@@ -28,7 +28,10 @@ def test_a_full_volume(tmp_path: Path) -> None:
 
 
 def test_a_volume_that_became_read_only(tmp_path: Path) -> None:
-    with tmpfs(tmp_path / "volume", "1m") as volume, PetSet(tmp_path, replicas=2, volumes={1: volume}) as pets:
+    with (
+        tmpfs(tmp_path / "volume", "1m") as volume,
+        PetSet(tmp_path, replicas=2, volumes={1: volume}) as pets,
+    ):
         run("mount", "-o", "remount,ro", volume)
         verdict = check(pets.pods[0].url)
         run("mount", "-o", "remount,rw", volume)
