@@ -166,6 +166,9 @@ class Settings:
     max_connections: int = _setting(
         512, click.IntRange(1), "Most requests at a time, probes and peers aside."
     )
+    max_watchers: int = _setting(
+        256, click.IntRange(0), "Most clients that watch at a time, beside those requests."
+    )
     peer_timeout: float = _setting(1.0, Duration(), "For one peer to answer.")
     connect_timeout: float = _setting(0.5, Duration(), "For a connection to one peer.")
     gather_timeout: float = _setting(3.0, Duration(), "For all peers together.")

@@ -96,6 +96,10 @@ class Metrics:
         Gauge(
             "kubia_pet_value_bytes", "Size of the value when last seen.", registry=self._registry
         ).set_function(lambda: self._size)
+        self._watchers = 0
+        Gauge("kubia_pet_watchers", "Clients that watch this pod.", registry=self._registry).set_function(
+            lambda: self._watchers
+        )
         self._discovered_at = float("nan")
         Gauge(
             "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
@@ -114,6 +118,10 @@ class Metrics:
     def holds(self, size: int) -> None:
         """Notes the value's size, in bytes."""
         self._size = size
+
+    def watched(self, watchers: int) -> None:
+        """Notes how many watch."""
+        self._watchers = watchers
 
     def readiness(self, *, ready: bool, fault: FaultKind | None) -> None:
         """Notes whether the pod is ready, and what fault its volume has."""

@@ -6,6 +6,7 @@ import stat
 import time
 from pathlib import Path
 
+from kubia_pet.model.mount import Mount, mount_of
 from kubia_pet.store.errors import VolumeLockedError, VolumeUnusableError, reason
 
 
@@ -48,8 +49,33 @@ def how_to_permit(path: Path, error: OSError) -> str:
     user, group = os.geteuid(), os.getegid()
     return (
         f"{path} cannot be written ({reason(error)}): {owner}, and this is user {user}:{group}. "
-        f"Mount it writable, in Kubernetes with fsGroup: {group}, or chown it to {user}."
+        f"{remedy(_mount_of(path), path, user, group)}"
     )
+
+
+def remedy(mount: Mount, path: Path, user: int, group: int) -> str:
+    """What to do that this user may write to a directory on such a mount."""
+    if mount.read_only:
+        return "It is mounted read-only: mount it writable."
+    if (mount.type or "").startswith("nfs"):
+        return (
+            f"It is on NFS ({mount.source}), where the server decides: its root squash keeps root, and so "
+            f"fsGroup, from changing an owner. Chown it to {user} on the server."
+        )
+    if mount.point == str(path.absolute()) and mount.kind == "volume" and mount.root not in ("/", None):
+        return (
+            f"It is the directory {mount.root} of the node's own {mount.source}, as a hostPath volume is, of "
+            f"which fsGroup changes nothing: chown it to {user} on the node."
+        )
+    return f"Mount it writable, in Kubernetes with fsGroup: {group}, or chown it to {user}."
+
+
+def _mount_of(path: Path) -> Mount:
+    try:
+        table = Path("/proc/self/mountinfo").read_text(errors="replace")
+    except OSError:
+        return Mount()
+    return mount_of(str(path.absolute()), table)
 
 
 def _try_lock(directory: int) -> bool:

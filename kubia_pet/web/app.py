@@ -21,7 +21,14 @@ from kubia_pet.web.body import BodyReader
 from kubia_pet.web.changes import ChangeLog
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.delivery import LargeResponses
-from kubia_pet.web.handlers import FaultHandlers, OpsHandlers, OverviewHandlers, ValueHandlers
+from kubia_pet.web.events import Broadcaster, Snapshots
+from kubia_pet.web.handlers import (
+    EventHandlers,
+    FaultHandlers,
+    OpsHandlers,
+    OverviewHandlers,
+    ValueHandlers,
+)
 from kubia_pet.web.lifecycle import Lifecycle
 from kubia_pet.web.middleware import Admission, FaultInjection, Hosts, Instrumentation, Pipeline
 from kubia_pet.web.problem import SERVER
@@ -52,9 +59,14 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
     bodies = BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
     changes = ChangeLog()
+    snapshots = Snapshots(pod, store, cluster, faults)
+    broadcaster = Broadcaster(snapshots.take, lifecycle, pod=pod, observer=metrics)
     handlers = (
         ValueHandlers(pod, store, bodies, changes),
         OverviewHandlers(pod, store, cluster),
+        EventHandlers(
+            pod, broadcaster, lifecycle, most=settings.max_watchers, patience=settings.client_timeout
+        ),
         OpsHandlers(pod, store, metrics, lifecycle, with_faults=settings.faults),
         *((FaultHandlers(pod, faults),) if faults is not None else ()),
     )

@@ -1,7 +1,7 @@
 """What goes wrong with volumes: each cause is made to happen, and `check` names it first."""
 
-import contextlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,16 @@ pytestmark = pytest.mark.timeout(120)
 FOLLOWS = {"durable", "volume.fsync"}
 
 
+def fill(path: Path) -> None:
+    """Takes all the space that is left."""
+    with suppress(OSError), path.open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+
+
 def test_a_full_volume(tmp_path: Path) -> None:
     with tmpfs(tmp_path / "full") as volume, PetSet(tmp_path, replicas=2, volumes={1: volume}) as pets:
-        with (volume / "filling").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(bytes(512)):  # until no space is left
-                pass
+        fill(volume / "filling")
         verdict = check(pets.pods[0].url)
     assert verdict.cause == "full", verdict.members
     assert "kubia-1" in verdict.evidence("volume.writable")

@@ -145,11 +145,12 @@ def not_confirmed_by_the_directory_and_mended(pod: Pod, trace: Path) -> Recorded
 
 def killed_before_the_directory_was_fsynced_and_started_again(pod: Pod, trace: Path) -> Recorded:
     post(pod, OLD)
-    with Strace(trace, *TRACED, "-e", "inject=fsync:signal=KILL:when=2", pod=pod):
+    with Strace(trace, *TRACED, "-e", "inject=fsync:signal=KILL:when=2", pod=pod) as strace:
         with pytest.raises(ConnectionError):
             post(pod, NEW)
-        pod.process.wait()
+        strace.until_killed(pod)
     until_killed = _calls(trace)
+    trace.unlink()
     # -D: the process that we start is the pod, not strace.
     with Pod(pod.data_dir, prefix=["strace", "-D", "-f", "-o", str(trace), *TRACED]) as again:
         assert get(again) == (STORED, NEW)

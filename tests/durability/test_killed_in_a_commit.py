@@ -48,10 +48,10 @@ def test_killed_at_any_call_of_a_commit_a_pod_comes_back_with_the_old_or_the_new
             if point is not None:
                 post(pod, OLD)
                 killing = f"inject={point.name}:signal=KILL:when={point.number}"
-                with Strace(tmp_path / "trace", "-e", killing, tid=writer):
+                with Strace(tmp_path / "trace", "-e", killing, tid=writer) as strace:
                     with pytest.raises(ConnectionError):
                         commit(pod, new)
-                    pod.process.wait(10)
+                    strace.until_killed(pod)
 
     # Both outcomes were seen, the new one from some call on: the one after the rename or the unlink.
     first_new = found.index(after)

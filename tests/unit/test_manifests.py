@@ -161,6 +161,7 @@ def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
         max_value=SETTINGS.max_value,
         max_gathered=SETTINGS.max_gathered,
         max_connections=SETTINGS.max_connections,
+        max_watchers=SETTINGS.max_watchers,
     )
     limit = re.fullmatch(r"(\d+)Mi", CONTAINER["resources"]["limits"]["memory"])
     assert limit
