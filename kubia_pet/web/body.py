@@ -48,6 +48,8 @@ class BodyReader:
         try:
             async with deadline:
                 pieces = [each async for each in self._pieces(request, deadline)]
+                if self._connections.has_broken_off(request.protocol):
+                    raise ConnectionResetError
                 self._room.settle(deadline)
                 return b"".join(pieces)
         except TimeoutError as error:

@@ -31,6 +31,7 @@ class Connections:
         self._streams: dict[web.RequestHandler, asyncio.Task[Any] | None] = {}
         self.busy: dict[web.RequestHandler, None] = {}
         self._half_closed: set[web.RequestHandler] = set()
+        self._broken_off: set[web.RequestHandler] = set()
         self._last: web.RequestHandler | None = None  # to have a request
         self._quiet = asyncio.Event()
 
@@ -55,13 +56,17 @@ class Connections:
         self._receiving[connection] = body
         self._quiet.clear()
         if connection in self._half_closed:
-            _break_off(body)
+            self._break_off(connection, body)
 
     def half_close(self, connection: web.RequestHandler) -> None:
         """Its client sends no more, but may wait for answers."""
         self._half_closed.add(connection)
         if (body := self._receiving.get(connection)) is not None:
-            _break_off(body)
+            self._break_off(connection, body)
+
+    def has_broken_off(self, connection: web.RequestHandler) -> bool:
+        """Whether the end of a body that was awaited is not its true one."""
+        return connection in self._broken_off
 
     def is_streaming(self, connection: web.RequestHandler) -> bool:
         """Whether its answer is a stream."""
@@ -94,7 +99,14 @@ class Connections:
         if (streaming := self._streams.get(connection)) is not None:
             streaming.cancel()
         self._half_closed.discard(connection)
+        self._broken_off.discard(connection)
         self.remove(connection)
+
+    async def streams_ended(self) -> None:
+        """Returns when those that stream now have ended, by themselves."""
+        streaming = [each for each in self._streams.values() if each is not None]
+        if streaming:
+            await asyncio.wait(streaming)
 
     def end_streams(self) -> None:
         """Ends all streams."""
@@ -123,7 +135,7 @@ class Connections:
         others = (self._idle, self._streams, self._receiving, self.busy, self._fresh)
         return next(chain.from_iterable((*many, *others)))
 
-
-def _break_off(body: StreamReader) -> None:
-    if not body.is_eof():
-        body.set_exception(web.RequestPayloadError("the client sends no more"))
+    def _break_off(self, connection: web.RequestHandler, body: StreamReader) -> None:
+        if not body.is_eof():
+            self._broken_off.add(connection)
+            body.feed_eof()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.limits import OFFLOAD_BYTES
 from kubia_pet.peers.gather import Cluster, Gathered
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
 from kubia_pet.web.render import Overview
 
@@ -19,11 +20,17 @@ class SharedOverview:
     """
 
     def __init__(
-        self, pod: str, store: Store, cluster: Cluster | None, render: Callable[[Overview], bytes]
+        self,
+        pod: str,
+        store: Store,
+        cluster: Cluster | None,
+        witnesses: Witnesses,
+        render: Callable[[Overview], bytes],
     ) -> None:
         self._pod = pod
         self._store = store
         self._cluster = cluster
+        self._witnesses = witnesses
         self._render = render
         self._runs = Coalescer(self._run if cluster else self._run_alone)
         self._renderings = Coalescer(self._render_newest)
@@ -50,7 +57,7 @@ class SharedOverview:
 
     async def _run_alone(self) -> bytes:
         self._oldest = None
-        overview = Overview(self._pod, await self._store.read(), None)
+        overview = Overview(self._pod, await self._store.read(), None, self._witnesses.members())
         if overview.size <= OFFLOAD_BYTES:
             return self._render(overview)
         return await asyncio.to_thread(self._render, overview)
@@ -59,4 +66,4 @@ class SharedOverview:
         return await asyncio.to_thread(self._render, self._overview(self._newest()))
 
     def _overview(self, gathered: Gathered) -> Overview:
-        return Overview(self._pod, gathered.own, gathered)
+        return Overview(self._pod, gathered.own, gathered, self._witnesses.members())

@@ -18,6 +18,7 @@ from typing import Self
 from tests.hostile.clients.raw_http import address_of
 
 DRIP = 0.5  # seconds between two bytes
+LARGEST = 1 << 20  # bytes of a value
 Address = tuple[str, int]
 Kind = Callable[["Swarm", Address], Awaitable[None]]
 
@@ -50,10 +51,23 @@ class Swarm:
 
     async def idle(self, address: Address) -> None:
         """Holds a connection open, and returns when it is closed."""
+        await self._stay(address, b"")
+
+    async def bodiless(self, address: Address) -> None:
+        """Sends the head of a value, and no body; returns when it is closed."""
+        await self._stay(address, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+
+    async def stalled(self, address: Address) -> None:
+        """Sends all but the last byte of the largest value; returns when it is closed."""
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % LARGEST
+        await self._stay(address, head + bytes(LARGEST - 1))
+
+    async def _stay(self, address: Address, sent: bytes) -> None:
         self._at_work.release()
         while True:
             with contextlib.suppress(OSError):
                 reader, writer = await asyncio.open_connection(*address)
+                writer.write(sent)
                 await reader.read()
                 writer.close()
             await asyncio.sleep(DRIP)
@@ -77,6 +91,8 @@ class Swarm:
             "body": self.body,
             "deaf": self.deaf,
             "idle": self.idle,
+            "bodiless": self.bodiless,
+            "stalled": self.stalled,
         }
         tasks = []
         for kind, count in counts.items():
