@@ -40,6 +40,7 @@ class Way:
 
 WAYS = tuple(Way(named, cd, do) for cd, do, named in product((False, True), (False, True), (True, False)))
 
+
 class Rotation:
     """Which way to ask now. Times are seconds of the wall clock for slots, monotonic ones for TTLs."""
 
