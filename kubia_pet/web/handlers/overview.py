@@ -67,4 +67,4 @@ class OverviewHandlers:
 
 
 def _work(shared: SharedOverview) -> Work[bytes]:
-    return Work(lambda _: shared.submit())
+    return Work(lambda _: shared.submit(), shared.at_once)
