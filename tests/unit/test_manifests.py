@@ -153,7 +153,7 @@ def test_the_grace_period_is_the_sum_that_its_comment_says() -> None:
         for each, seconds in parts.items()
         if (match := re.match(rf"{ENV_PREFIX}_(\w+):", each))
     }
-    assert said == {"DRAIN": SETTINGS.drain, "FINISH": SETTINGS.finish}
+    assert said == {"DRAIN": limits.DRAIN_TIME, "FINISH": SETTINGS.finish}
 
 
 def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
