@@ -24,6 +24,8 @@ TOKEN_INTERVAL = 1.0  # between two looks at that file
 # --- those who watch ------------------------------------------------------------------------------
 WATCH_INTERVAL = 0.5  # between two looks at the cluster, for all of them
 PING_INTERVAL = 15.0  # after which a watcher hears something, so that nobody on the way cuts a quiet stream
+DRAIN_TIME = 5.0  # after SIGTERM, in which Services forget a pod, unless --drain says another time
+UNASKED_TIME = 2.0  # of it without a client: then they have
 PARTING_TIME = 0.2  # in which a watcher may take its last event
 MAX_EVENT_BYTES = 1 << 15  # of one event, of which one waits for each watcher
 WATCHER_SEND_BYTES = 1 << 14  # that the kernel holds for one; Linux takes twice as many
