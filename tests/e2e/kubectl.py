@@ -47,6 +47,11 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._port = port
 
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
     def request(
         self,
         method: str,
@@ -89,6 +94,10 @@ class Namespace:
         self.name = name
         self.proxy = proxy
         self._api = f"/api/v1/namespaces/{name}"
+
+    def url(self, what: str) -> str:
+        """Where a browser finds `pods/NAME` or `services/NAME`, without a last slash."""
+        return f"{self.proxy.url}{self._api}/{what}/proxy"
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
         return kubectl("--namespace", self.name, *arguments, stdin=stdin, timeout=timeout)
