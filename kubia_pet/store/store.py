@@ -7,6 +7,7 @@ from typing import Protocol, Self, TypeVar
 
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
+from kubia_pet.model.unknown import UNKNOWN, Unknown
 from kubia_pet.model.value import Value
 from kubia_pet.store.commits import CommitObserver, Commits
 from kubia_pet.store.condition import Change, Condition
@@ -80,11 +81,12 @@ class Store:
         """The value, None where there is none. Raises StoreError."""
         return self._looks.submit()
 
-    def read_at_once(self) -> Value | None:
-        """The value, where the kernel has it in memory; None where only `read` can tell."""
+    def read_at_once(self) -> Value | Unknown | None:
+        """The value, where the kernel has it in memory; UNKNOWN where only `read` can tell."""
         value = self._as_value(self._volume.read_at_once())
-        if value is not None:
-            self._saw(value)
+        if value is None and not self._volume.is_empty_at_once():
+            return UNKNOWN
+        self._saw(value)
         return value
 
     def write(self, data: bytes, condition: Condition | None = None) -> asyncio.Future[None]:
@@ -106,7 +108,7 @@ class Store:
 
     def _look(self) -> asyncio.Future[Value | None]:
         value = self.read_at_once()
-        if value is None:
+        if value is UNKNOWN:
             looking = self._reader.submit(self._see)
             looking.add_done_callback(self._looked)
         else:

@@ -73,7 +73,7 @@ class Volume:
                 raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the last change; it is being repeated."
                 )
-            return self._read()
+            return self._value.read(self._directory)
 
     def read_at_once(self) -> Content | None:
         """See Storage."""
@@ -81,6 +81,17 @@ class Volume:
             return None
         try:
             return None if self._unconfirmed else self._numbered(self._value.read_at_once())
+        finally:
+            self._publishing.release()
+
+    def is_empty_at_once(self) -> bool:
+        """See Storage."""
+        if not self._publishing.acquire(blocking=False):
+            return False
+        try:
+            if self._own is None or self._unconfirmed:
+                return False
+            return self._value.is_missing_at_once(self._own)
         finally:
             self._publishing.release()
 
