@@ -2,11 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 IMAGE ?= kubia-pet:dev
+# For make package: interpreters, by path or name. Unset: this environment's, and those that pyenv has.
+PYTHONS ?=
 
 # Most tests wait for others, not for the processor: several at a time, each file in one process.
 TOGETHER := -n 4 --dist loadfile
 
-.PHONY: help run test coverage check browser chart package torture labs lock image container e2e bench clean
+.PHONY: help run test coverage check browser chart package reproducible arm64 torture labs lock image container e2e bench clean
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -21,11 +23,13 @@ test: .venv/test ## Run all tests that need neither container engine, cluster, b
 coverage: .venv/test ## Run the unit and API tests and say which lines they do not reach
 	$(BIN)/python -m pytest --cov --cov-report=term tests/unit tests/api
 
-check: .venv/check ## Check style and types
+check: .venv/check ## Check style, types and workflows; for those with actionlint, which CI must have
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --quiet --offline .github
+	@if command -v actionlint; then actionlint; else echo "actionlint is not installed"; test -z "$$CI"; fi
 
 browser: .venv/test ## Test the page in a real browser; needs Chromium
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
@@ -33,8 +37,8 @@ browser: .venv/test ## Test the page in a real browser; needs Chromium
 chart: .venv/test ## Test the chart, the release scripts and the monitoring; needs helm, promtool and Prometheus
 	$(BIN)/python -m pytest $(TOGETHER) tests/chart tests/release tests/monitoring
 
-package: .venv/test ## Build the package and test it on each Python that is installed
-	$(BIN)/python -m pytest tests/package
+package: .venv/test ## Build the package and run it from a fresh environment of each Python in PYTHONS
+	PYTHONS="$(PYTHONS)" $(BIN)/python -m pytest tests/package
 
 torture: .venv/test ## Run the long forms of the crash, fault and load tests
 	KUBIA_PET_TORTURE=1 $(BIN)/python -m pytest -s tests/durability tests/hostile
@@ -45,6 +49,12 @@ labs: .venv/test ## Type the labs as a learner would, those of the cluster too; 
 lock: ## Lock the image's dependencies anew; needs uv
 	uv pip compile --universal --python-version 3.13 --generate-hashes --extra fast pyproject.toml -o requirements.lock
 	echo 'hatchling>=1.27' | uv pip compile --universal --python-version 3.13 --generate-hashes - -o requirements-build.lock
+
+reproducible: ## Build the image twice by BuildKit and compare the layers
+	image/reproducible
+
+arm64: ## Build the image for arm64 and try it, under emulation where this is another machine
+	image/arm64
 
 image: ## Build the container image
 	docker build -t $(IMAGE) .

@@ -112,6 +112,35 @@ def health(host: str | None, port: int | None) -> None:
     sys.exit(not alive)
 
 
+@main.command()
+@click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    help="Holds the token, where the pod asks for one. Unset: the pod's own, in its container.",
+)
+def adopt(host: str | None, port: int | None, token_file: Path | None) -> None:
+    """Have the pod on this machine, or in this container, take its volume as it is."""
+    from kubia_pet.client.adopt import adopt as ask_to_adopt
+    from kubia_pet.client.health import words_of_process_1
+
+    with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
+        given = context.params
+    file = token_file or given["token_file"]
+    try:
+        token = file.read_text().strip() if file else None
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be read: {error.strerror}.") from error
+    done, sentence = ask_to_adopt(
+        host or given["host"] or "127.0.0.1", port or given["port"], token=token, timeout=5
+    )
+    click.echo(sentence)
+    sys.exit(not done)
+
+
 main.add_command(check)
 main.add_command(probe)
 

@@ -147,6 +147,8 @@ class Settings:
         "Directory of the volume that holds the value.",
     )
     pod: str | None = _setting(None, str, "This pod's name. Unset: the host name.")
+    pod_uid: str | None = _setting(None, str, "This pod's UID, by the Downward API, for the ledger.")
+    node: str | None = _setting(None, str, "This pod's node, likewise.")
     service: str | None = _setting(
         None, str, "The headless service, short or full. Unset: from the pod's full name. Empty: no peers."
     )
@@ -166,6 +168,9 @@ class Settings:
     max_connections: int = _setting(
         512, click.IntRange(1), "Most requests at a time, probes and peers aside."
     )
+    max_watchers: int = _setting(
+        256, click.IntRange(0), "Most clients that watch at a time, beside those requests."
+    )
     peer_timeout: float = _setting(1.0, Duration(), "For one peer to answer.")
     connect_timeout: float = _setting(0.5, Duration(), "For a connection to one peer.")
     gather_timeout: float = _setting(3.0, Duration(), "For all peers together.")
@@ -177,6 +182,16 @@ class Settings:
         Duration(zero=True),
         "At the start, for another process to leave the volume. Unset: for ever, not ready, where the pod "
         f"has a full name, as in a cluster; else {Duration.shown(LOCK_WAIT)}.",
+    )
+    adopt: bool = _setting(
+        False,  # noqa: FBT003 - a default
+        click.BOOL,
+        "Take the volume as it is, at each start: no verdict rests on what was before.",
+    )
+    refuse_foreign_volume: bool = _setting(
+        False,  # noqa: FBT003 - a default
+        click.BOOL,
+        "Be not ready where there is evidence that the volume is another pod's, or another pod's too.",
     )
     body_timeout: float = _setting(30.0, Duration(), "For a client to send its value.")
     client_timeout: float = _setting(

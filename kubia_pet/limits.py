@@ -7,7 +7,8 @@ CONNECTION_RESERVE = 64  # connections over --max-connections, for probes and pe
 BACKLOG = 1024  # connections that the kernel holds until they are accepted
 NEWCOMERS = 32  # accepted in a row: none makes room before its request, or its body, can be read
 READ_BUFFER_BYTES = 1 << 16  # of a body, that wait in the kernel, and again here: times all connections
-MAX_REPLAY_BYTES = 1 << 13  # of a request, and of its answer, that each connection may keep
+MAX_REPLAY_BYTES = 1 << 13  # of a request, and of its answer, that may be given again
+MAX_REPLAY_ANSWERS = 128  # to requests that read, kept for all connections
 LINGERING_TIME = 1.0  # in which a refused body is read, so that its client sees the answer
 
 # --- bodies and answers ---------------------------------------------------------------------------
@@ -21,6 +22,13 @@ SENDING_PATIENCE = 1.0  # for which a client may take its answer, while others w
 
 MAX_TOKEN_BYTES = 1 << 12  # of the file that holds it
 TOKEN_INTERVAL = 1.0  # between two looks at that file
+# --- those who watch ------------------------------------------------------------------------------
+WATCH_INTERVAL = 0.5  # between two looks at the cluster, for all of them
+PING_INTERVAL = 15.0  # after which a watcher hears something, so that nobody on the way cuts a quiet stream
+PARTING_TIME = 0.2  # in which a watcher may take its last event
+MAX_EVENT_BYTES = 1 << 15  # of one event, of which one waits for each watcher
+WATCHER_SEND_BYTES = 1 << 14  # that the kernel holds for one; Linux takes twice as many
+PAGE_PREVIEW = 1000  # characters of a value that the page shows where no script runs
 
 # --- the volume -----------------------------------------------------------------------------------
 MAX_STORED_BYTES = 16 * MIB  # of a value that is served, where --max-value is less: it may have been more
@@ -30,6 +38,17 @@ LOCK_INTERVAL = 0.2  # between two tries of a volume that another process has
 MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
 PROBE_INTERVAL = 10.0  # after the last write, until the volume is tried by whoever asks whether it works
 PROBE_BYTES = 4096  # of that write: a block, which any small value needs
+
+# --- the ledger -----------------------------------------------------------------------------------
+MAX_STARTS = 64  # that a volume's history has
+MAX_PARENTS = 64  # ids that it had before it was adopted
+FSYNCS_KEPT = 256  # times of the newest
+MAX_LEDGER_BYTES = 1 << 20  # of a file of the ledger: a history, or MAX_PEERS peers
+WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
+WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other
+WITNESS_ROUNDS = 12  # in which peers that have not answered are asked soon again
+MAX_TESTIMONY_BYTES = 1 << 12  # of a peer's answer
+WITNESS_PAUSE = 1.0  # between two writes of what was seen of peers
 
 # --- peers ----------------------------------------------------------------------------------------
 MAX_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
@@ -46,6 +65,7 @@ PEER_READ_BUFFER_BYTES = 8192  # taken in one go: 8 KiB of one-byte chunks need 
 MAX_PEER_OVERHEAD_BYTES = 1 << 16  # of all that is no value in one answer
 NOBODY_GRACE = 35.0  # for which DNS may know nobody: a cache of 30 s, and what DNS needs to learn of a pod
 NOBODY_INTERVAL = 10.0  # between two looks at whether it does
+TURN_TIME = 0.25  # for which an answer is used while the next way to ask is asked, so that nobody waits
 DOUBT_INTERVAL = 1.0  # between two look-ups for the sake of a peer that is not where it should be
 STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fails
 
@@ -74,6 +94,9 @@ CHEAPEST_FSYNC = 20e-6  # a disk with a protected cache needs more, a call that 
 VIEW_PATIENCE = 6.0  # in which the lists of all pods must become the same: DNS has its delays
 ASK_CONCURRENCY = 16  # pods asked at the same time
 MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
+DISRUPTION_TIMEOUT = 150.0  # for a pod to be back: an image may be pulled, a volume moved
+WATCH_TIMEOUT = 1800.0  # for a person to do what is said
+KUBECTL_TIMEOUT = 200.0  # for one command, waits included
 KUBECTL_START_TIMEOUT = 15.0  # a login may ask somebody else first
 MAX_REMEMBERED = 10_000  # acknowledged numbers of each pod that can still turn out to be lost
 RESTORE_TIMEOUT = 30.0  # for a pod to take its old value back
@@ -86,7 +109,7 @@ MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 
 
-def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
+def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watchers: int) -> int:
     """Bytes that a process can need when every bound is reached at once: below the container's limit."""
     bodies = (MAX_BUFFERED_BODIES + 2) * max_value  # one is put together, and its pieces are still there
     gathering = PEER_CONCURRENCY * max_value + max_gathered  # bodies on their way, and those that came
@@ -97,7 +120,11 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int) -> int:
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
     client = 2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES + SMALL_BODY_BYTES
     clients = (max_connections + CONNECTION_RESERVE) * client
+    replays = MAX_REPLAY_ANSWERS * 2 * MAX_REPLAY_BYTES
+    watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
+    watching = max_watchers * watcher
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
-    return RESIDENT_BYTES + own + bodies + log + gathering + rendering + MAX_SENDING_BYTES + clients + peers
+    sending = MAX_SENDING_BYTES + watching
+    return RESIDENT_BYTES + own + bodies + log + gathering + rendering + sending + clients + peers + replays

@@ -98,11 +98,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel(
             "Cut off",
-            "Connections that made room for others, and answers that their clients did not take.",
+            "Connections that made room for others, answers that nobody took, lines of the log.",
             "ops",
             (
                 _rate("kubia_pet_connections_evicted_total", EACH_POD, f"{POD} evicted"),
                 _rate("kubia_pet_answers_cut_total", EACH_POD, f"{POD} cut"),
+                _rate("kubia_pet_log_lines_dropped_total", EACH_POD, f"{POD} lines dropped"),
             ),
         ),
     ),
@@ -127,6 +128,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Two fsyncs and a rename: what the storage costs.",
             "s",
             _quantiles("kubia_pet_commit_seconds", EACH_POD, POD),
+        ),
+        Panel(
+            "Broken on purpose",
+            "1 for each fault that somebody set, for a lesson (--faults).",
+            "none",
+            (Query(f"kubia_pet_fault{{{CHOSEN}}} == 1", "{{pod}} {{instance}} {{fault}}"),),
         ),
         Panel("Size of the value", "When last seen.", "bytes", (_value("kubia_pet_value_bytes"),)),
     ),

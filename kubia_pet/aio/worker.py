@@ -5,7 +5,9 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,6 +23,7 @@ class WorkerThread:
     """
 
     def __init__(self, name: str) -> None:
+        self._name = name
         self._loop = asyncio.get_running_loop()
         self._jobs: deque[Callable[[], None] | None] = deque()
         self._ends: deque[Callable[[], None]] = deque()
@@ -54,6 +57,8 @@ class WorkerThread:
         os.write(self._wakes, b"1")
 
     def _work(self) -> None:
+        with suppress(OSError):  # the kernel's name for it, which tools show; Linux has one
+            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(self._name)
         while os.read(self._woken, 1) and (run := self._jobs.popleft()):
             run()
             del run  # and what it holds

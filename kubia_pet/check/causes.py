@@ -69,4 +69,12 @@ REMEDIES = {
     "public-fails": "See the public service's port, targetPort and endpoints.",
     "not-durable": "A value that was acknowledged is not there: see volume.history and the pod's log.",
     "misdirected": "A value written to one pod is told by another: see dns.roundtrip.",
+    # disruptions
+    "not-back": "See kubectl describe pod, and the events of its claim.",
+    "other-volume": "The claim must be the StatefulSet's own and be kept: "
+    "persistentVolumeClaimRetentionPolicy "
+    "Retain.",
+    "not-moved": "Its volume is tied to the node (a local one, or a zone of one node): see the claim's "
+    "volume, "
+    "its nodeAffinity, and kubectl describe pod.",
 }

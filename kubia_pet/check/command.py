@@ -7,9 +7,41 @@ import click
 
 from kubia_pet.reach.options import target_options, way
 
+DISRUPTIONS = ("delete", "scale", "rollout", "move")
+
+
+class Disruptions(click.ParamType[tuple[str, ...]]):
+    """Some of DISRUPTIONS, with commas between them."""
+
+    name = ",".join(DISRUPTIONS)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The kinds in the order given; fails on an unknown one."""
+        kinds = value if isinstance(value, tuple) else tuple(str(value).split(","))
+        for kind in kinds:
+            if kind not in DISRUPTIONS:
+                self.fail(f"{kind!r} is none of {', '.join(DISRUPTIONS)}.", param, ctx)
+        return tuple(dict.fromkeys(kinds))
+
 
 @click.command()
 @target_options
+@click.option(
+    "--disrupt",
+    "disruptions",
+    type=Disruptions(),
+    help="Then disrupt the set, by kubectl: delete a pod, scale down and up again, roll out, move a pod to "
+    "another node. Needs --namespace.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before disrupting.")
+@click.option(
+    "--watch",
+    "watching",
+    is_flag=True,
+    help="Do nothing: say what to type, and judge what is then seen. With --disrupt: which ones.",
+)
 @click.option(
     "--output",
     type=click.Choice(["table", "json", "junit"]),
@@ -17,7 +49,9 @@ from kubia_pet.reach.options import target_options, way
     show_default=True,
     help="A table for people, or a document on standard output.",
 )
-def check(output: str, **given: Any) -> None:
+def check(
+    output: str, disruptions: tuple[str, ...] | None, *, yes: bool, watching: bool, **given: Any
+) -> None:
     """Check whether this cluster keeps what a StatefulSet promises.
 
     The set is the one behind URL, the one that kubectl reaches in --namespace, or, inside the cluster,
@@ -26,6 +60,22 @@ def check(output: str, **given: Any) -> None:
     """
     import asyncio
 
-    from kubia_pet.check.run import run_checks
+    from kubia_pet.check.run import Wanted, run_checks
 
-    sys.exit(asyncio.run(run_checks(way(given), output)))
+    chosen = way(given)
+    if disruptions and not watching:
+        if chosen.namespace is None:
+            raise click.UsageError("--disrupt works by kubectl: it needs --namespace.")
+        _ask(f"Disrupt the set in namespace {chosen.namespace} ({', '.join(disruptions)})?", yes=yes)
+    wanted = Wanted(output, disruptions or (("delete",) if watching else ()), watching)
+    sys.exit(asyncio.run(run_checks(chosen, wanted)))
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    """Returns where the answer is yes; raises click.UsageError."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("Nobody can be asked here: say --yes to disrupt.")
+    if not click.confirm(question, err=True):
+        raise click.UsageError("Nothing was done.")

@@ -1,45 +1,64 @@
-"""One run of the command: reaches the set, checks it, reports."""
+"""One run of the command: reaches the set, checks it, disrupts it where that is wanted, reports."""
 
 import asyncio
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from rich.console import Console
 
 from kubia_pet.aio.interrupt import interruptible
 from kubia_pet.check.checks import checks
+from kubia_pet.check.disrupt import Disruptor
 from kubia_pet.check.report_json import as_json
 from kubia_pet.check.report_junit import as_junit
 from kubia_pet.check.report_table import progress, write
-from kubia_pet.check.result import Exit
-from kubia_pet.check.runner import run
+from kubia_pet.check.result import Exit, Report
+from kubia_pet.check.runner import Progress, run
 from kubia_pet.check.scene import Scene
-from kubia_pet.reach import UnreachableError, Way, reach
+from kubia_pet.check.watch import watch
+from kubia_pet.reach import Target, UnreachableError, Way, reach
+
+Say = Callable[[str], None]
 
 
-async def run_checks(way: Way, output: str) -> int:
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be done: the form of the report, kinds of disruptions, whether somebody else does them."""
+
+    output: str
+    disruptions: tuple[str, ...] = ()
+    watching: bool = False
+
+    def ids(self, target: Target) -> list[str]:
+        """Of all results that the report will have."""
+        own = [] if self.watching else [each.id for each in checks(target)]
+        return own + [f"disrupt.{kind}" for kind in self.disruptions]
+
+
+async def run_checks(way: Way, wanted: Wanted) -> int:
     """The exit status. The report goes to standard output, all else to standard error."""
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine runs in one
-    with interruptible(task.cancel, lambda said: errors.print(said, markup=False)) as interruption:
+
+    def say(sentence: str) -> None:
+        errors.print(sentence, markup=False, soft_wrap=True)
+
+    with interruptible(task.cancel, say) as interruption:
         try:
             async with reach(way) as target:
-                scene = Scene(target)
-                wanted = checks(target)
-                with progress(console if output == "table" else errors, [each.id for each in wanted]) as told:
-                    try:
-                        report = await run(wanted, scene, told)
-                    except asyncio.CancelledError:
-                        for note in scene.notes():
-                            errors.print(note, markup=False, soft_wrap=True)
-                        raise
+                drawn = console if wanted.output == "table" else errors
+                with progress(drawn, wanted.ids(target)) as told:
+                    report = await _report(target, wanted, told, say)
         except UnreachableError as error:
-            errors.print(f"Error: {error}", markup=False, soft_wrap=True)
+            say(f"Error: {error}")
             return Exit.UNKNOWN if way.url or way.namespace else Exit.USAGE
         except asyncio.CancelledError:
-            errors.print("Interrupted: everything is as it was, but for what is said above.", markup=False)
+            say("Interrupted: everything is as it was, but for what is said above.")
             return 128 + (interruption.number or 0)
-    match output:
+    match wanted.output:
         case "json":
             sys.stdout.write(as_json(report))
         case "junit":
@@ -47,3 +66,27 @@ async def run_checks(way: Way, output: str) -> int:
         case _:
             write(console, report)
     return report.exit
+
+
+async def _report(target: Target, wanted: Wanted, told: Progress, say: Say) -> Report:
+    """All results; where it is interrupted, what could not be put back is said."""
+    scene, disruptor = Scene(target), Disruptor(target)
+    try:
+        if wanted.watching:
+            return await _watched(target, wanted.disruptions, told, say)
+        report = await run(checks(target), scene, told)
+        results = list(report.results)
+        for kind in wanted.disruptions:
+            results.append(await disruptor.run(kind, results, told))
+    except asyncio.CancelledError:
+        for note in (*scene.notes(), *disruptor.left):
+            say(note)
+        raise
+    seconds = report.seconds + sum(each.seconds for each in results[len(report.results) :])
+    return replace(report, results=tuple(results), seconds=seconds, notes=(*report.notes, *disruptor.left))
+
+
+async def _watched(target: Target, kinds: Sequence[str], told: Progress, say: Say) -> Report:
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    results = tuple([await watch(target, kind, say, told) for kind in kinds])
+    return Report(target.where, at, sum(each.seconds for each in results), results)

@@ -2,18 +2,28 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 from kubia_pet.discovery.alone import Nobody
+from kubia_pet.discovery.discovered import Asked, Discovered
 from kubia_pet.discovery.records import peers_in
-from kubia_pet.discovery.resolver import ResolutionFailedError, Resolver, no_answer_within
-from kubia_pet.limits import DOUBT_INTERVAL, NOBODY_INTERVAL, STALE_ANSWER_TIME
+from kubia_pet.discovery.resolver import (
+    Answer,
+    ResolutionFailedError,
+    ResolutionTimeoutError,
+    Resolver,
+    no_answer_within,
+)
+from kubia_pet.discovery.rotation import TTL_PRECISION, Rotation, Way
+from kubia_pet.limits import DOUBT_INTERVAL, NOBODY_INTERVAL, STALE_ANSWER_TIME, TURN_TIME
 from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
-from kubia_pet.model.peer import Peer
 
 log = logging.getLogger(__name__)
 RENEWED_AT = 0.75  # of its time in use: then the next answer is asked for, and nobody waits for it
@@ -26,65 +36,34 @@ class DiscoveryObserver(Protocol):
         """A look-up took `seconds`; the list has so many peers now."""
 
 
-@dataclass(frozen=True)
-class Discovered:
-    """The peers as of `taken_at`, and what there is to say about them.
-
-    `taken_at` is the monotonic time, in seconds, of the last good answer; None where there was none yet.
-    """
-
-    service: str
-    peers: tuple[Peer, ...]
-    diagnostics: tuple[Diagnostic, ...]
-    taken_at: float | None
-    failure: Diagnostic | None = None  # why the peers are those of an older answer
-    is_empty: bool = False  # DNS knew nobody: no such name, or no record
-
-    @property
-    def own(self) -> Peer:
-        """This pod."""
-        return next(peer for peer in self.peers if peer.is_self)
-
-    def age(self) -> float | None:
-        """Seconds since the name server gave this answer."""
-        return None if self.taken_at is None else time.monotonic() - self.taken_at
-
-    def state(self) -> dict[str, object]:
-        """How discovery fares, as members of a JSON object: age in seconds, error, diagnostics."""
-        age = self.age()
-        return {
-            "age": None if age is None else round(age, 3),
-            "error": self.failure and vars(self.failure),
-            "findings": [vars(diagnostic) for diagnostic in self.diagnostics],
-        }
-
-
 class Discovery:
     """Finds the pods of one headless service.
 
-    An answer is used until its TTL ends, `max_age` seconds at most, and no longer, so that a pod which
-    the cluster's DNS knows is seen. While DNS fails the last good answer stands for up to STALE_ANSWER_TIME
-    seconds, marked with the failure. A fresh answer costs no waiting, and who asks all the time always has
-    one, as it is renewed ahead of its end; a look-up is shared by all who wait for it. `ready()` tells
-    whether this pod is ready: DNS lists those that are.
+    An answer is used until its TTL ends, `max_age` seconds at most, and no longer than until the next way
+    to ask has its turn (`rotation`), so that a pod which the cluster's DNS knows is seen. While DNS fails the
+    last good answer stands for up to STALE_ANSWER_TIME seconds, marked with the failure. A fresh answer costs
+    no waiting, and who asks all the time always has one, as it is renewed ahead of its end; a look-up is
+    shared by all who wait for it. `ready()` tells whether this pod is ready: DNS lists those that are.
     """
 
     def __init__(
         self,
-        lookup: Resolver,
+        resolver: Resolver,
         *,
         pod: str,
         port: int,
         max_age: float,
         observer: DiscoveryObserver,
         ready: Callable[[], Awaitable[bool]],
+        rotation: Rotation | None = None,
     ) -> None:
-        self._lookup = lookup
+        self._resolver = resolver
         self._pod = pod
         self._port = port
         self._max_age = max_age
         self._observer = observer
         self._ready = ready
+        self._rotation = rotation or Rotation()
         self._nobody = Nobody()
         self._watching: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "discovery")
@@ -117,8 +96,12 @@ class Discovery:
         return self._last
 
     def doubt(self) -> None:
-        """A peer was not where it should be: asks anew at once, though at most once in DOUBT_INTERVAL."""
+        """A peer was not where it should be: asks the next way at once, at most once in DOUBT_INTERVAL.
+
+        Where no other way would be answered afresh it is the same one again, as not every cluster caches.
+        """
         if time.monotonic() - self._began >= DOUBT_INTERVAL:
+            self._rotation.hurry()
             self._look_up_once()
 
     def close(self) -> None:
@@ -143,19 +126,18 @@ class Discovery:
         self._looking = None
 
     async def _look_up(self) -> Discovered:
-        loop = asyncio.get_running_loop()
         self._began = began = time.monotonic()
         try:
             # The look-up keeps to its deadline but where it is flooded: this one holds whatever comes.
-            async with asyncio.timeout(self._lookup.timeout):
-                discovered, ttl = await loop.run_in_executor(self._thread, self._answer, began)
+            async with asyncio.timeout(self._resolver.timeout):
+                discovered, ttl = await self._newest()
         except ResolutionFailedError as error:
             discovered, ttl = self._without_answer(str(error), began), self._max_age
         except TimeoutError:
-            sentence = no_answer_within(self._lookup.timeout)
+            sentence = no_answer_within(self._resolver.timeout)
             discovered, ttl = self._without_answer(sentence, began), self._max_age
         except Exception:
-            log.exception("Failed to read the DNS answer for %s", self._lookup.service)
+            log.exception("Failed to read the DNS answer for %s", self._resolver.service)
             sentence = "DNS gave an answer that this pod failed to read; its log says why."
             discovered, ttl = self._without_answer(sentence, began), self._max_age
         took, listed = time.monotonic() - began, len(discovered.peers)
@@ -163,24 +145,76 @@ class Discovery:
         self._log_changes(discovered)
         self._last = discovered
         now, used_for = time.monotonic(), min(ttl, self._max_age)
-        self._renewed_at, self._good_until = now + RENEWED_AT * used_for, now + used_for
+        left = math.inf if discovered.failure else self._rotation.left()
+        self._renewed_at = now + min(RENEWED_AT * used_for, left)
+        self._good_until = now + min(used_for, left + TURN_TIME)
         return discovered
 
-    def _answer(self, now: float) -> tuple[Discovered, float]:
-        service, records, ttl = self._lookup.run()
-        peers, diagnostics = peers_in(records, service=service, pod=self._pod, port=self._port)
-        if not records:
-            diagnostics += self._nobody.diagnostics(service)
-        return Discovered(service, tuple(peers), tuple(diagnostics), now, is_empty=not records), ttl
+    async def _newest(self) -> tuple[Discovered, float]:
+        """The newest that can be had, and its TTL.
+
+        An answer that was cached before its slot began makes it the next way's turn. Answers are never mixed,
+        and one that is older than what is known already changes nothing.
+        """
+        newest, ttl = await self._ask(self._rotation.way())
+        if not self._rotation.fresh:
+            with suppress(ResolutionFailedError, TimeoutError):
+                async with asyncio.timeout(self._resolver.timeout / 4):
+                    other, other_ttl = await self._ask(self._rotation.way())
+                if other.as_of > newest.as_of:
+                    newest, ttl = other, other_ttl
+        if self._last is not None and newest.as_of < self._last.as_of - TTL_PRECISION:
+            newest = replace(self._last, failure=None)
+        return newest, ttl
+
+    async def _ask(self, way: Way) -> tuple[Discovered, float]:
+        began = time.monotonic()
+        ways = way, self._rotation.fallback(way)
+        answers, found = await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, ways)
+        last = answers[-1]
+        if last.refusal is not None:
+            self._note_refusal(last.refusal)
+        if last.records and len(answers) > 1:
+            self._rotation.has_no_answer(named=answers[0].way.named)
+        age = self._rotation.answered(last.way, last.ttl, empty=not last.records)
+        asked = Asked(last.way, self._resolver.name(last.way), datetime.now(UTC), self._rotation.plain_only)
+        return replace(found, taken_at=began, as_of=began - age, asked=asked), last.ttl
+
+    def _note_refusal(self, refusal: ResolutionFailedError) -> None:
+        known = self._rotation.plain_only
+        self._rotation.refused(in_time=not isinstance(refusal, ResolutionTimeoutError))
+        if self._rotation.plain_only and not known:
+            log.warning(
+                "The name server does not answer questions with CD or DO (%s) It is asked plainly from now "
+                "on; where it caches, a list may be as old as that.",
+                refusal,
+            )
+
+    def _answer(self, ways: tuple[Way, ...]) -> tuple[list[Answer], Discovered]:
+        answers = self._resolver.run(*ways)
+        last = answers[-1]
+        peers, diagnostics = peers_in(last.records, service=last.service, pod=self._pod, port=self._port)
+        if not last.records:
+            diagnostics += self._nobody.diagnostics(last.service)
+        discovered = Discovered(
+            last.service,
+            tuple(peers),
+            tuple(diagnostics),
+            is_empty=not last.records,
+            records=tuple(last.records),
+        )
+        return answers, discovered
 
     def _without_answer(self, sentence: str, now: float) -> Discovered:
         failure = Diagnostic(ErrorCode.DNS_FAILED, sentence)
         last = self._last
         if last is not None and last.taken_at is not None and now - last.taken_at <= STALE_ANSWER_TIME:
             return replace(last, failure=failure)
-        service = self._lookup.service.rstrip(".")
+        service = self._resolver.service.rstrip(".")
         alone, _ = peers_in((), service=service, pod=self._pod, port=self._port)
-        return Discovered(service, tuple(alone), (), last.taken_at if last else None, failure)
+        return Discovered(
+            service, tuple(alone), (), taken_at=last.taken_at if last else None, failure=failure
+        )
 
     def _log_changes(self, discovered: Discovered) -> None:
         """Logs what is new, once, until it has passed."""

@@ -12,11 +12,15 @@ from kubia_pet.model.peer import Peer
 
 @dataclass(frozen=True)
 class Record:
-    """One SRV record (RFC 2782): a target's host name without the final dot, the port, its addresses."""
+    """One SRV record (RFC 2782): a target's host name without the final dot, the port, its addresses.
+
+    `line` is the record as dig prints it.
+    """
 
     target: str
     port: int
     addresses: tuple[str, ...]
+    line: str = ""
 
 
 def peers_in(

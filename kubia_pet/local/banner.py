@@ -7,13 +7,15 @@ from kubia_pet.local.supervisor import LocalPod
 
 
 def screen(pods: Sequence[LocalPod], port: int, nameserver: tuple[str, int], service: str) -> str:
-    """The pods with their URLs, processes and volumes, and some lines to paste.
+    """The page's URL, the pods with their URLs, processes and volumes, and some lines to paste.
 
     `port` reaches any pod, `nameserver` is an (address, port).
     """
     first, last = pods[0], pods[-1]
     rows = "\n".join(_row(pod.name, pod.port, _process(pod), str(pod.data_dir)) for pod in pods)
     return f"""
+See it live: http://localhost:{port}
+
 kubia-pet {__version__}: {len(pods)} pods of the StatefulSet kubia. Ctrl-C ends them.
 
 {_row("pod", "url", "process", "volume")}

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import struct
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ import dns.rrset
 
 _CLIENT_TIMEOUT = 5.0  # seconds for a TCP client's next question
 _MOST_CLIENTS = 64  # TCP connections at a time
+Answering = Callable[[dns.message.Message], dns.message.Message]
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,53 @@ class Zone:
         return found
 
 
-class NameServer:
-    """Serves a zone over UDP and TCP on one port. Use it as an async context manager."""
+class Cache:
+    """Answers as CoreDNS does with `cache SECONDS`: from memory, for as long as the TTL says or `seconds`.
 
-    def __init__(self, zone: Zone, host: str, port: int) -> None:
+    There is an entry for each question by name, type and the bits DO and CD, also where there is no such name
+    or no record; what is left of its time is the TTL of what it answers (CoreDNS, plugin/cache). The clock's
+    are seconds.
+    """
+
+    def __init__(
+        self, answer: Answering, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._answer = answer
+        self._seconds = seconds
+        self._clock = clock
+        self._entries: dict[tuple[object, ...], tuple[float, dns.message.Message]] = {}
+
+    def answer(self, query: dns.message.Message) -> dns.message.Message:
+        """The response to a query, as old as it may be."""
+        if len(query.question) != 1:
+            return self._answer(query)
+        question, now = query.question[0], self._clock()
+        key = question.name, question.rdtype, query.ednsflags & dns.flags.DO, query.flags & dns.flags.CD
+        ends, kept = self._entries.get(key, (now, None))
+        if kept is None or now >= ends:
+            kept = self._answer(query)
+            ttls = [rrset.ttl for rrset in (*kept.answer, *kept.authority, *kept.additional)]
+            ends = now + min([self._seconds, *ttls])
+            if ttls and kept.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+                self._entries = {each: entry for each, entry in self._entries.items() if entry[0] > now}
+                self._entries[key] = ends, kept
+        response = dns.message.make_response(query)
+        response.set_rcode(kept.rcode())
+        response.flags |= kept.flags & dns.flags.AA
+        for section in ("answer", "authority", "additional"):
+            getattr(response, section).extend(_with_ttl(getattr(kept, section), int(ends - now)))
+        return response
+
+
+def _with_ttl(rrsets: Iterable[dns.rrset.RRset], most: int) -> Iterable[dns.rrset.RRset]:
+    for rrset in rrsets:
+        yield dns.rrset.from_rdata_list(rrset.name, min(rrset.ttl, most), list(rrset))
+
+
+class NameServer:
+    """Serves a zone, or a cache, over UDP and TCP on one port. Use it as an async context manager."""
+
+    def __init__(self, zone: Zone | Cache, host: str, port: int) -> None:
         self._zone = zone
         self._address = host, port
         self._clients = asyncio.Semaphore(_MOST_CLIENTS)

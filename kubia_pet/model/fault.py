@@ -71,6 +71,11 @@ class Faults:
         """Whether it is set now."""
         return self.setting(fault) is not None
 
+    def ends_at(self, fault: Fault) -> float | None:
+        """The monotonic time of its end; None where it is not set."""
+        setting = self._settings.get(fault)
+        return setting.until if setting is not None and setting.until > time.monotonic() else None
+
     def seconds_left(self, fault: Fault) -> float:
         """How long it still is; 0 where it is not set."""
         setting = self._settings.get(fault)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import httptools
@@ -30,10 +30,11 @@ def no_answer_within(seconds: float) -> FetchError:
 
 @dataclass
 class Response:
-    """A whole response."""
+    """A whole response; the names of its header's fields are in lower case."""
 
     status: int
     body: bytes
+    header: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 Judge = Callable[[int, Mapping[bytes, bytes]], None]
@@ -168,7 +169,7 @@ class PeerConnection(asyncio.BufferedProtocol):
     def _succeed(self) -> None:
         response, self._response = self._response, None
         if response is not None and not response.done():
-            response.set_result(Response(self._parser.get_status_code(), bytes(self._body)))
+            response.set_result(Response(self._parser.get_status_code(), bytes(self._body), self._header))
         self._body = bytearray()  # it may be kept for long
 
     def _fail(self, error: Exception) -> None:

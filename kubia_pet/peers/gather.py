@@ -16,7 +16,7 @@ from kubia_pet.model.value import Value
 from kubia_pet.peers.connection import FetchError, Response, no_answer_within
 from kubia_pet.peers.fanout import FanOut
 from kubia_pet.peers.pool import ConnectionPool
-from kubia_pet.peers.result import PeerResult, judge, value_in
+from kubia_pet.peers.result import PeerResult, is_ending, judge, value_in
 from kubia_pet.peers.results import Results
 from kubia_pet.peers.suspects import Suspects
 
@@ -48,6 +48,8 @@ class Gathered:
 class Cluster:
     """Asks the peers that discovery finds for their values.
 
+    `on_response` is told of each response.
+
     Use it as an async context manager: its connections are kept alive between two gatherings and closed
     at its exit. `peer_timeout`, `connect_timeout` and `gather_timeout` are seconds; `peer_limit` and
     `gather_limit` bound the bytes of one peer's value and of all together, so that gatherings need up
@@ -66,6 +68,7 @@ class Cluster:
         observer: ClusterObserver,
     ) -> None:
         self.discovery = discovery
+        self.on_response: Callable[[Peer, Response], None] = lambda _, __: None
         self._gather_timeout = gather_timeout
         self._late = no_answer_within(gather_timeout).diagnostic
         self._observer = observer
@@ -91,12 +94,14 @@ class Cluster:
     @contextlib.asynccontextmanager
     async def gathering(
         self,
-        own: Awaitable[Value | None],
+        own: Awaitable[Value | None] | None,
         *,
         since: float | None = None,
         on_quiet: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[Callable[[], Gathered]]:
         """Asks every peer, while `own` is looked up. Raises only what `own` raises.
+
+        Where `own` is None the answer is of the other peers alone.
 
         Within it, what it gives makes an answer of the newest that was said since it began. It waits for
         `gather_timeout` seconds at most from `since` on, by the event loop's clock, where somebody has waited
@@ -110,7 +115,8 @@ class Cluster:
         try:
             discovered = await self.discovery.discover()
             await self._ask(discovered, own, moment, deadline, on_quiet)
-            yield lambda: Gathered(discovered, tuple(map(self._results.newest, discovered.peers)))
+            asked = [peer for peer in discovered.peers if own is not None or not peer.is_self]
+            yield lambda: Gathered(discovered, tuple(map(self._results.newest, asked)))
         finally:
             self._open -= 1
             if not self._open:
@@ -119,7 +125,7 @@ class Cluster:
     async def _ask(
         self,
         discovered: Discovered,
-        own: Awaitable[Value | None],
+        own: Awaitable[Value | None] | None,
         moment: int,
         deadline: float,
         on_quiet: Callable[[], None],
@@ -133,7 +139,7 @@ class Cluster:
         )
         self._fan_outs.add(fan_out)
         try:
-            reading = asyncio.ensure_future(own)
+            reading = asyncio.ensure_future(own if own is not None else asyncio.sleep(0))
             await fan_out.ended(reading, deadline, on_quiet)
             value = await reading
         finally:
@@ -144,12 +150,15 @@ class Cluster:
             self._suspects.add(peer, self._late)
         for peer, error in suspects.items():
             self._results.put(moment, PeerResult(peer, error=error))
-        self._results.put(moment, PeerResult(discovered.own, value))
+        if own is not None:
+            self._results.put(moment, PeerResult(discovered.own, value))
         self._log_changes([self._results.newest(peer) for peer in others])
 
-    def _done(self, moment: int, peer: Peer, response: asyncio.Future[Response]) -> None:
+    def _done(self, moment: int, peer: Peer, fetched: asyncio.Future[Response]) -> None:
         try:
-            result = PeerResult(peer, value_in(response.result()))
+            response = fetched.result()
+            self.on_response(peer, response)
+            result = PeerResult(peer, value_in(response), ending=is_ending(response))
         except FetchError as error:
             result = PeerResult(peer, error=error.diagnostic)
             self._failed(peer, error)

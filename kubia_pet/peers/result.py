@@ -9,17 +9,22 @@ from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import NO_VALUE, Value
 from kubia_pet.peers.connection import FetchError, Response
 
+STATE, ENDING = "Kubia-Pet-State", "ending"  # the header by which a pod says that it was told to end
 DATA_TYPES = {b"text/plain", b"application/octet-stream"}
 _OK, _NOT_FOUND, _MISDIRECTED = 200, 404, 421
 
 
 @dataclass(frozen=True)
 class PeerResult:
-    """What one peer said: a value, None where it has none yet, or an error with a stable code."""
+    """What one peer said: a value, None where it has none yet, or an error with a stable code.
+
+    `ending`: it was told to end, and serves until clients know.
+    """
 
     peer: Peer
     value: Value | None = None
     error: Diagnostic | None = None
+    ending: bool = False
 
     @property
     def size(self) -> int:
@@ -44,6 +49,11 @@ def judge(status: int, header: Mapping[bytes, bytes]) -> None:
         plain = re.fullmatch(rb"[a-z0-9.+/-]{1,80}", kind)
         shown = kind.decode() if plain else "an odd type"
         raise FetchError(ErrorCode.NOT_A_PET, f"is no kubia-pet: it answered with {shown}")
+
+
+def is_ending(response: Response) -> bool:
+    """Whether the peer says so."""
+    return response.header.get(STATE.lower().encode()) == ENDING.encode()
 
 
 def value_in(response: Response) -> Value | None:

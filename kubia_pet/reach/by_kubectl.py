@@ -16,7 +16,8 @@ from kubia_pet.reach.target import Objects, Target, UnreachableError, Way, in_or
 async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
     """The running pods that the selector finds in the namespace."""
     async with kubectl_proxy() as socket, session(token=way.token, socket=socket) as kept:
-        objects = await _objects(PodClient(kept, API, name=""), namespace, way.selector)
+        api = PodClient(kept, API, name="")
+        objects = await _objects(api, namespace, way.selector)
         base = f"{API}api/v1/namespaces/{namespace}"
         pods = in_order(
             PodClient(kept, f"{base}/pods/{pod['metadata']['name']}/proxy/", name=pod["metadata"]["name"])
@@ -42,6 +43,7 @@ async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
             public=public,
             connect=partial(_as_it_comes, public) if public else None,
             objects=objects,
+            api=api,
             namespace=namespace,
             service=way.service,
             unseen=unseen,

@@ -27,19 +27,19 @@ async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
             said = await public.peers()
         except AskError as error:
             raise UnreachableError(f"{base} {error}.") from error
-        pods = await _pods(kept, said)
-        unseen = {}
-        own = await _same_place(base, pods)
-        if not pods:
-            pods = (PodClient(kept, base, name=str(said.get("pod", ""))),)
+        pods, unseen = await _pods(kept, said), dict[str, str]()
+        asked = str(said.get("pod", ""))
+        if not pods and len(said.get("peers", ())) > 1:
             unseen["pods"] = "the addresses of the pods cannot be reached from here"
-        if own or len(pods) == 1:
-            unseen["public"] = f"{base} is a pod's own address" if own else "there is one pod only"
+        elif asked not in {pod.name for pod in pods} or await _same_place(base, pods):
+            unseen["public"] = f"{base} is the address of {asked}"
+        if asked not in {pod.name for pod in pods}:  # it is alone, or DNS does not name it
+            pods = in_order([*pods, PodClient(kept, base, name=asked)])
         yield Target(
             where=base,
             pods=pods,
             public=None if "public" in unseen else public,
-            connect=partial(one_connection, base, way.token),
+            connect=None if "public" in unseen else partial(one_connection, base, way.token),
             service=way.service or said.get("service"),
             asks_dns=way.nameserver is not None,
             nameserver=way.nameserver,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kubia_pet.client.pod import AskError, PodClient
-from kubia_pet.limits import KUBECTL_START_TIMEOUT
+from kubia_pet.limits import KUBECTL_START_TIMEOUT, KUBECTL_TIMEOUT
 from kubia_pet.reach.target import UnreachableError
 
 _END_TIMEOUT = 5.0  # seconds from SIGTERM to SIGKILL
@@ -73,3 +73,30 @@ async def listed(api: PodClient, path: str) -> tuple[dict[str, Any], ...] | None
     if answer.status != 200:  # noqa: PLR2004
         raise UnreachableError(f"The API server answered {answer.status}: {members.get('message', '')}")
     return tuple(members["items"])
+
+
+class KubectlError(Exception):
+    """A command failed; the text is what kubectl said of it."""
+
+
+async def kubectl(*arguments: str) -> str:
+    """What the command prints. Raises KubectlError, also where it takes more than KUBECTL_TIMEOUT seconds."""
+    process = await asyncio.create_subprocess_exec(
+        *("kubectl", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # a Ctrl-C is ours: what was begun is brought to its end
+    )
+    try:
+        async with asyncio.timeout(KUBECTL_TIMEOUT):
+            printed, complained = await process.communicate()
+    except TimeoutError:
+        raise KubectlError(f"kubectl {arguments[0]} took more than {KUBECTL_TIMEOUT:g} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise KubectlError(complained.decode(errors="replace").strip() or f"kubectl {arguments[0]} failed")
+    return printed.decode()

@@ -42,7 +42,7 @@ class Target:
 
     `service` is the headless service's full name. Each request to `public`, the other service, is a
     connection of its own, while those of one `connect` go to one pod, where that can be. `nameserver` says
-    which name server to ask, where that can be done from here.
+    which name server to ask, where that can be done from here, and `api` asks the API server.
     """
 
     where: str
@@ -54,6 +54,7 @@ class Target:
     nameserver: tuple[str, int] | None = None
     objects: Objects | None = None
     namespace: str | None = None
+    api: PodClient | None = None
     unseen: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,27 +2,26 @@
 
 import asyncio
 import logging
-import time
-from functools import partial
-from typing import Protocol, Self
+from collections.abc import Callable
+from typing import Protocol, Self, TypeVar
 
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.model.unknown import UNKNOWN, Unknown
 from kubia_pet.model.value import Value
-from kubia_pet.store.condition import Change, Condition, judge
+from kubia_pet.store.commits import CommitObserver, Commits
+from kubia_pet.store.condition import Change, Condition
 from kubia_pet.store.errors import StoreError, VolumeLockedError, VolumeUnusableError
 from kubia_pet.store.health import Health
 from kubia_pet.store.storage import Storage
+from kubia_pet.store.value_file import Content
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class StoreObserver(Protocol):
-    """Told of every commit, and of the value's size."""
-
-    def committed(self, writers: int, seconds: float, *, ok: bool) -> None:
-        """`writers` requests shared one commit that took `seconds`."""
+class StoreObserver(CommitObserver, Protocol):
+    """Told of the value's size, too."""
 
     def holds(self, size: int) -> None:
         """The value was seen to have `size` bytes; 0 without one."""
@@ -56,8 +55,7 @@ class Store:
         self._health = Health(volume, self._writer, timeout=timeout)
         self._looks = Coalescer(self._look, timeout=timeout, late=self._health.too_slow)
         self._checks = Coalescer(self._check, timeout=timeout, late=self._health.too_slow)
-        self._commits = Coalescer(self._commit, timeout=timeout, late=self._health.too_slow)
-        self._changes: list[Change] = []  # for the next commit, in the order of their arrival
+        self._commits = Commits(volume, self._health, self._see, observer, timeout=timeout)
         self._last_seen: Value | None = None
 
     async def __aenter__(self) -> Self:
@@ -98,11 +96,11 @@ class Store:
         PreconditionFailedError; if that value is of another write, then not before it is durable. A condition
         is asked in the thread of all changes, once at most, and blocks them.
         """
-        return self._change(Change(data, condition))
+        return self._commits.submit(Change(data, condition))
 
     def remove(self, condition: Condition | None = None) -> asyncio.Future[None]:
         """Removes the value, as `write` makes one; nothing to remove is no error."""
-        return self._change(Change(None, condition))
+        return self._commits.submit(Change(None, condition))
 
     async def check(self) -> None:
         """Raises StoreError as long as this volume cannot be read and written."""
@@ -121,14 +119,19 @@ class Store:
     def _see(self) -> Value | None:
         return self._as_value(self._volume.read())
 
-    def _as_value(self, data: bytes | None) -> Value | None:
-        """Bytes that were seen before keep their derived forms; those of new ones are made here."""
-        if data is None:
+    def _as_value(self, content: Content | None) -> Value | None:
+        """What was seen before keeps its derived forms; those of something new are made here.
+
+        A number that is another value's is none.
+        """
+        if content is None:
             return None
         last = self._last_seen  # another thread may be here too
-        if last is not None and last.data == data:
+        if last is not None and last.data == content.data and last.commit == content.commit:
             return last
-        value = Value(data)
+        value = Value(*content)
+        if value.commit is not None and value.commit.digest != value.etag:
+            value = Value(content.data)
         _ = value.etag, value.text
         return value
 
@@ -147,45 +150,13 @@ class Store:
         await self._looks.submit()
         await self._reader.submit(self._volume.require_writable)
 
-    def _change(self, change: Change) -> asyncio.Future[None]:
-        self._changes.append(change)
-        commit = self._commits.submit()
-        return commit if change.condition is None else asyncio.ensure_future(_outcome(change, commit))
-
-    def _commit(self) -> asyncio.Future[None]:
-        changes, self._changes = self._changes, []
-        committing = self._health.change(partial(self._apply, changes))
-        committing.add_done_callback(partial(self._committed, changes, time.monotonic()))
-        return committing
-
-    def _apply(self, changes: list[Change]) -> None:
-        last = judge(changes, self._see)
-        if last is None:
-            return
-        if last.data is None:
-            self._volume.remove()
-        else:
-            self._volume.replace(last.data)
-            if last.data:  # neither a removal nor an empty value shows that there is room for one
-                self._health.proved()
-
-    def _committed(self, changes: list[Change], began: float, committing: asyncio.Future[None]) -> None:
-        error = committing.exception()
-        made = []
-        for change in changes:
-            if change.refusal is None:
-                made.append(change)
-            else:
-                self._health.failed_to_read(change.refusal)
-        if made:
-            self._observer.committed(len(made), time.monotonic() - began, ok=error is None)
-        if made and error is None:
-            data = made[-1].data
-            done = "Removed the value" if data is None else f"Stored {len(data)} bytes"
-            shared = f", for {len(made)} requests at once" if len(made) > 1 else ""
-            # A turn of the loop later than those who wait are told: a line takes a tenth of a commit's time.
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, log.debug, "%s%s", done, shared)
+    async def between_commits(self, job: Callable[[], T]) -> T:
+        """Runs it in the thread of all changes, while there is none. Raises StoreError if that takes too long."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._writer.submit(job)
+        except TimeoutError as error:
+            raise self._health.too_slow() from error
 
     async def _leave(self) -> None:
         # Behind a commit that still hangs: whoever has the lock next must not find it writing.
@@ -193,9 +164,3 @@ class Store:
         await asyncio.wait((closed,), timeout=self._timeout)
         for thread in (self._reader, self._writer):
             thread.close()
-
-
-async def _outcome(change: Change, commit: asyncio.Future[None]) -> None:
-    await commit
-    if change.refusal is not None:
-        raise change.refusal

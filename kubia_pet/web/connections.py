@@ -102,6 +102,12 @@ class Connections:
         self._broken_off.discard(connection)
         self.remove(connection)
 
+    async def streams_ended(self) -> None:
+        """Returns when those that stream now have ended, by themselves."""
+        streaming = [each for each in self._streams.values() if each is not None]
+        if streaming:
+            await asyncio.wait(streaming)
+
     def end_streams(self) -> None:
         """Ends all streams."""
         for streaming in self._streams.values():

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kubia_pet.discovery import Discovered
@@ -42,6 +42,7 @@ class Overview:
     pod: str
     own: Value | None
     gathered: Gathered | None
+    ledger: Mapping[str, object] | None = None
 
     @property
     def size(self) -> int:
@@ -67,6 +68,7 @@ class Overview:
             discovered, answers = self.gathered.discovered, self.gathered.answers
             members["service"] = discovered.service
             members["discovery"] = discovered.state()
+        members["ledger"] = self.ledger
         output = _Output()
         output.add(_json(members).removesuffix("\n}") + ',\n  "peers": [')
         for number, answer in enumerate(answers):

@@ -18,6 +18,7 @@ from kubia_pet.limits import (
     LINGERING_TIME,
     MAX_OPEN_FILES,
     NEWCOMERS,
+    PARTING_TIME,
     READ_BUFFER_BYTES,
 )
 from kubia_pet.model.fault import Fault, Faults
@@ -63,6 +64,7 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
         await _first(settings.drain, stopping.get())
         server.close()
         app[LIFECYCLE].advance(State.STOPPED)
+        await _first(PARTING_TIME, stopping.get(), app[CONNECTIONS].streams_ended())
         app[CONNECTIONS].end_streams()
         await _first(settings.finish, stopping.get(), app[CONNECTIONS].wait_idle())
     finally:
@@ -103,7 +105,7 @@ async def _accept(
         runner.server,
         app[CONNECTIONS],
         app[METRICS],
-        cap=_permitted(settings.max_connections + CONNECTION_RESERVE),
+        cap=_permitted(settings.max_connections + settings.max_watchers + CONNECTION_RESERVE),
         timeout=settings.client_timeout,
         logger=logging.getLogger("kubia_pet.http"),
         access_log=None,

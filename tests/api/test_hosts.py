@@ -55,7 +55,7 @@ async def test_a_pod_that_is_asked_for_by_another_ones_name_says_so(
             answer = await exchange(pod.url, request("GET", path, host=host))
             assert statuses(answer) == [421], path
             name = host.lower().partition(".")[0]
-            assert body_of(answer) == f"This pod is not {name}, which was asked for.\n".encode()
+            assert body_of(answer) == f"This is kubia-0, not {name}, which was asked for.\n".encode()
         for method in ("POST", "PUT", "DELETE"):
             assert await status(pod, host, "/", method) == 421
 

@@ -31,6 +31,10 @@ def read(value: str | None, called: float, returned: float) -> Operation:
     return Operation(is_write=False, value=value, called=called, returned=returned)
 
 
+def refused(expected: str | None, current: str | None, called: float, returned: float) -> Operation:
+    return Operation(is_write=False, value=current, called=called, returned=returned, expected=expected)
+
+
 @pytest.mark.parametrize(
     ("history", "verdict"),
     [
@@ -41,9 +45,22 @@ def read(value: str | None, called: float, returned: float) -> Operation:
         ([write("a", 0, 1), write("b", 0, UNKNOWN), read("a", 2, 3), read("b", 8, 9)], True),  # late effect
         ([write("a", 0, 1), write("b", 0, UNKNOWN), read("b", 2, 3), read("a", 8, 9)], False),
         ([write("a", 0, 1), write("b", 0, 1), read("c", 2, 3)], False),  # a value nobody wrote
+        ([swap(None, "a", 0, 1), swap("a", "b", 2, 3), read("b", 4, 5)], True),
+        ([write("a", 0, 1), swap("a", "b", 2, 9), swap("b", "c", 2, 9), read("c", 10, 11)], True),
+        ([write("a", 0, 1), swap("a", "b", 2, 9), refused("a", "b", 2, 9), read("b", 10, 11)], True),
+        ([write("a", 0, 1), swap("a", "b", 2, 3), swap("a", "c", 2, 3)], False),  # two that would be the next
+        ([write("a", 0, 1), write("b", 2, 3), swap("a", "c", 4, 5)], False),  # on a value that was replaced
+        ([write("a", 0, 1), swap("a", "b", 2, 3), read("a", 4, 5)], False),  # a lost one
+        ([write("a", 0, 1), refused("a", "a", 2, 3)], False),  # refused though nothing stood against it
+        ([write("a", 0, 1), write("b", 2, 3), refused("c", "a", 4, 5)], False),  # by a value of before
+        ([write("a", 0, 9), refused(None, "a", 1, 2), read(None, 3, 4)], False),  # by one not yet there
+        ([write("a", 0, 1), swap("a", "b", 2, UNKNOWN), read("a", 3, 4), read("b", 5, 6)], True),
+        ([write("a", 0, 1), swap("a", "b", 2, UNKNOWN), write("c", 3, 4), read("c", 5, 6)], True),
+        ([write("a", 0, 1), write("c", 2, 3), swap("a", "b", 4, UNKNOWN), read("b", 5, 6)], False),
+        ([write("a", 0, UNKNOWN), swap("a", "b", 1, UNKNOWN), read("b", 2, 3)], True),  # one led to the other
+        ([write("a", 4, UNKNOWN), swap("a", "b", 1, UNKNOWN), read("b", 2, 3)], False),
         ([swap(None, "a", 0, 9), swap("a", "b", 0, 9), swap("b", "c", 0, 9), read("c", 10, 11)], True),
         ([swap(None, "a", 0, 9), swap(None, "b", 0, 9)], False),  # both replaced the same value
-        ([write("a", 0, 1), swap("a", "b", 2, 3), swap("a", "c", 4, 5)], False),  # an overwritten one
         ([swap(None, "a", 0, UNKNOWN), swap("a", "b", 2, 3), read("b", 4, 5)], True),  # it must have happened
         ([swap(None, "a", 0, UNKNOWN), swap(None, "b", 2, 3), read("b", 4, 5)], True),  # it need not have
     ],

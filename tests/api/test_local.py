@@ -47,6 +47,13 @@ def test_the_chapter_works_against_the_printed_urls(pets: LocalSet) -> None:
     assert curl(pets.url(2)) == overview(2, GREETING, none, none)
 
 
+def test_the_url_of_the_page_is_printed_first(pets: LocalSet) -> None:
+    printed = "\n".join(line for line in pets.log.read_text().splitlines() if " INFO " not in line)
+    (first, *_) = re.findall(r"http://\S+", printed)
+    assert first == f"http://localhost:{pets.port}"
+    assert curl("-H", "Accept: text/html", first).startswith("<!doctype html>")
+
+
 def test_the_public_port_spreads_connections_over_all_pods(pets: LocalSet) -> None:
     answers = {curl("-X", "POST", "-d", f"value {number}", pets.public_url) for number in range(4)}
     assert answers == {f"Data stored on pod kubia-{ordinal}\n" for ordinal in range(3)}

@@ -1,5 +1,6 @@
 """What Helm says at an installation: the notes, and a refusal of what a StatefulSet cannot change."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,23 @@ def test_the_set_of_another_release_does_not_matter(tmp_path: Path) -> None:
     assert "kubia has 2 pods" in installed(
         tmp_path, {"storage": {"size": "2Gi"}}, rendered(release="other")["StatefulSet other"]
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "way"),
+    [
+        ({}, "kubectl get --raw /api/v1/namespaces/zoo/services/kubia-public/proxy/"),
+        ({"token": {"secret": "mine"}}, "/api/v1/namespaces/zoo/pods/kubia-0/proxy/"),
+        ({"networkPolicy": {"enabled": True}}, "port-forward kubia-0 8080"),
+    ],
+    ids=["open", "with a token", "behind a policy"],
+)
+def test_the_notes_show_a_way_that_these_values_leave_open(tmp_path: Path, values: Any, way: str) -> None:
+    said = notes(tmp_path, values)
+    assert way in said
+    assert ("get secret mine -o 'go-template={{.data.token | base64decode}}'" in said) is ("token" in values)
+    for command in re.findall(r"^    (.*)$", said, re.MULTILINE):
+        subprocess.run(["bash", "-n", "-c", command], check=True)
 
 
 def test_the_notes_name_the_release_its_namespace_and_its_first_pod(tmp_path: Path) -> None:

@@ -4,17 +4,23 @@ import json
 import re
 import shutil
 import subprocess
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.chart.helm import ROOT, Rendered, by_name, rendered
 from tests.support.tools import tool
 
 COMPONENTS: dict[str, dict[str, Any]] = {
+    "faults": {"faults": True},
     "network-policy": {"networkPolicy": {"enabled": True}},
+    "network-policy/cluster-dns": {"networkPolicy": {"enabled": True, "clusterDns": True}},
+    "network-policy/namespace-clients": {"networkPolicy": {"enabled": True, "namespaceClients": True}},
     "openshift": {"openshift": True},
+    "token": {"token": {"secret": "kubia-token"}},
 }
 NOT_OF_A_SET = {"check"}  # a Job beside the set; what stands for it in the chart is its test
 
@@ -33,7 +39,7 @@ def kustomized(directory: Path, *components: str) -> Rendered:
 
 
 def told_apart(objects: Rendered) -> Rendered:
-    """The objects without what may differ: Helm's labels, the image's tag, and Helm's hooks."""
+    """The objects without what may differ: Helm's labels and hooks, the image's tag, order."""
 
     def bare(member: Any) -> Any:
         if isinstance(member, list):
@@ -47,6 +53,8 @@ def told_apart(objects: Rendered) -> Rendered:
         }
         if isinstance(kept.get("image"), str):
             kept["image"] = re.sub(r":[\w.-]+$", "", kept["image"])
+        for named in {"env", "volumes", "volumeMounts"} & kept.keys():
+            kept[named].sort(key=itemgetter("name"))
         return kept
 
     return {
@@ -63,13 +71,31 @@ def test_with_the_defaults_as_release_kubia_it_is_k8s(tmp_path: Path) -> None:
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_with_a_components_value_it_is_k8s_with_that_component(component: str, tmp_path: Path) -> None:
     made = told_apart(rendered(COMPONENTS[component]))
-    assert made == told_apart(kustomized(tmp_path, component))
+    outer = [component.partition("/")[0]] if "/" in component else []
+    assert made == told_apart(kustomized(tmp_path, *outer, component))
     assert made != told_apart(rendered())
 
 
 def test_every_component_of_k8s_has_its_value() -> None:
-    directories = {each.parent.name for each in (ROOT / "k8s").glob("*/kustomization.yaml")}
+    found = (ROOT / "k8s").glob("*/**/kustomization.yaml")
+    directories = {str(each.parent.relative_to(ROOT / "k8s")) for each in found}
     assert directories - NOT_OF_A_SET == set(COMPONENTS)
+
+
+def test_helm_test_runs_what_the_job_of_k8s_runs_and_keeps_its_log() -> None:
+    job = yaml.safe_load((ROOT / "k8s" / "check" / "job.yaml").read_text())["spec"]
+    pod = rendered()["Pod kubia-check"]
+    (ours,), (theirs,) = (spec.pop("containers") for spec in (pod["spec"], job["template"]["spec"]))
+    assert pod["spec"] == job["template"]["spec"] | {"activeDeadlineSeconds": job["activeDeadlineSeconds"]}
+    assert ours.pop("args") == [*theirs.pop("args"), "--public=kubia-public"]
+    assert ours.pop("image").partition(":")[0] == theirs.pop("image")
+    assert ours == theirs
+    assert "app" not in pod["metadata"]["labels"], "a Service would lead to it"
+    assert "kubia-client" in pod["metadata"]["labels"], "the network policy would keep it out"
+    assert pod["metadata"]["annotations"] == {
+        "helm.sh/hook": "test",
+        "helm.sh/hook-delete-policy": "before-hook-creation",
+    }
 
 
 def test_two_releases_fit_one_namespace() -> None:
@@ -94,7 +120,7 @@ def selectors(member: Any) -> list[dict[str, str]]:
     found = [
         value.get("matchLabels", value)
         for key, value in member.items()
-        if key in {"selector", "labelSelector", "podSelector"}
+        if key in {"selector", "labelSelector", "podSelector"} and "matchExpressions" not in value
     ]
     return found + [each for value in member.values() for each in selectors(value)]
 

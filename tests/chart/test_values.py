@@ -30,7 +30,7 @@ class Case(NamedTuple):
     since: str = OLDEST  # the first Kubernetes that knows the field
 
 
-SET = "StatefulSet kubia"
+SET, POLICY = "StatefulSet kubia", "NetworkPolicy kubia"
 CASES = {
     "image.repository": Case(
         "registry.example/zoo/pet", SET, f"{CONTAINER}/image", "registry.example/zoo/pet:1.1.0"
@@ -95,7 +95,19 @@ CASES = {
     "dashboard.labels": Case(
         {"grafana": "yes"}, "ConfigMap kubia-dashboard", "/metadata/labels/grafana", "yes"
     ),
-    "networkPolicy.enabled": Case(ON, "NetworkPolicy kubia", "/spec/policyTypes", ["Ingress", "Egress"]),
+    "faults": Case(ON, SET, f"{CONTAINER}/env/-1", {"name": "KUBIAPET_FAULTS", "value": "true"}),
+    "token.secret": Case("mine", SET, f"{POD}/volumes/0/secret/secretName", "mine"),
+    "networkPolicy.namespaceClients": Case(ON, POLICY, "/spec/ingress/0/from/2", {"podSelector": {}}),
+    "networkPolicy.clusterDns": Case(
+        ON, POLICY, "/spec/egress/0/to/0/podSelector", {"matchLabels": {"k8s-app": "kube-dns"}}
+    ),
+    "networkPolicy.ingressFrom": Case(
+        [{"ipBlock": {"cidr": "192.0.2.10/32"}}],
+        POLICY,
+        "/spec/ingress/0/from/2/ipBlock/cidr",
+        "192.0.2.10/32",
+    ),
+    "networkPolicy.enabled": Case(ON, POLICY, "/spec/policyTypes", ["Ingress", "Egress"]),
     "openshift": Case(
         ON,
         SET,

@@ -1,29 +1,19 @@
-"""The README's `docker run` lines, word for word."""
+"""The README's `docker run` lines, word for word, pasted as one piece."""
 
 import re
-import shlex
 import socket
-import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import docker.errors
 import pytest
 
-from tests.container.engine import ROOT, answer
-from tests.support.pod import until
+from tests.container.engine import ROOT
+from tests.support.paste import paste, shell_blocks
 
 pytestmark = pytest.mark.timeout(300)
-HEADING = "## Run it in a container"
 GREETING = "Hey there! This greeting was submitted to kubia."
-
-
-def commands() -> list[str]:
-    _, found, section = (ROOT / "README.md").read_text().partition(f"\n{HEADING}\n")
-    assert found, f"the README has no {HEADING}"
-    block = re.search(r"```shell\n(.*?)```", section, re.DOTALL)
-    assert block
-    return block[1].splitlines()
 
 
 @pytest.fixture
@@ -43,32 +33,22 @@ def unused(client: docker.DockerClient) -> Iterator[None]:
         pass  # the test says which line failed
 
 
-def run(command: str) -> str:
-    if command.startswith("curl"):  # a reader is slower than this test
-        until("the pet to be ready", _ready, 30)
-    words = shlex.split(command)
-    if words[0] == "curl":
-        words.insert(1, "--silent")
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}: {done.stderr}"
-    return done.stdout
-
-
-def _ready() -> bool:
-    try:
-        return answer("http://localhost:8080/readyz")[0] == 200
-    except OSError:
-        return False
-
-
 @pytest.mark.usefixtures("unused")
-def test_the_lines_work_and_the_value_outlives_the_container() -> None:
-    outputs = [(command, run(command)) for command in commands()]
-    shown = [output.splitlines() for command, output in outputs if command == "curl localhost:8080"]
-    posted = [output for command, output in outputs if "-X POST" in command]
-    containers = [output for command, output in outputs if command.startswith("docker run")]
-    hosts = [container[:12] for container in containers]
-    assert hosts[0] != hosts[-1]
-    assert shown[0] == [f"You've hit {hosts[0]}", "Data stored on this pod: No data posted yet"]
-    assert posted == [f"Data stored on pod {hosts[0]}\n"]
-    assert shown[-1] == [f"You've hit {hosts[-1]}", f"Data stored on this pod: {GREETING}"]
+def test_the_lines_work_when_pasted_as_one_piece_and_the_value_outlives_the_container(
+    tmp_path: Path,
+) -> None:
+    (lines,) = [block for block in shell_blocks() if block.startswith("docker build")]
+    (tmp_path / ".curlrc").write_text("silent\n")
+    shown = paste(lines, ROOT, env={"CURL_HOME": str(tmp_path)}, timeout=250)
+    hosts = [container[:12] for container in re.findall(r"^[0-9a-f]{64}$", shown, re.MULTILINE)]
+    assert len(set(hosts)) == 2
+    first, last = hosts
+    tail = shown[shown.index(f"You've hit {first}") :]
+    assert [line for line in tail.splitlines() if not re.fullmatch(r"[0-9a-f]{64}", line)] == [
+        f"You've hit {first}",
+        "Data stored on this pod: No data posted yet",
+        f"Data stored on pod {first}",
+        "kubia",  # removed
+        f"You've hit {last}",
+        f"Data stored on this pod: {GREETING}",
+    ]

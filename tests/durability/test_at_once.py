@@ -19,7 +19,7 @@ from tests.durability.machine import needs_strace
 from tests.durability.strace import RECEIVES, Call, Strace, parsed
 from tests.durability.volumes import ext4, fuse, run, unmount
 from tests.hostile.clients.vitals import files
-from tests.support.disk import Disk
+from tests.support.disk import Disk, data_of
 from tests.support.pod import Pod, until
 
 LIMIT = 1 << 20
@@ -39,14 +39,14 @@ def volume(tmp_path: Path) -> Iterator[Volume]:
 
 
 def test_a_value_in_memory_is_read_at_once(volume: Volume) -> None:
-    assert volume.read_at_once() == b"value"
+    assert data_of(volume.read_at_once()) == b"value"
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\x00", b"v" * MAX_NOWAIT_BYTES])
 def test_so_is_each_that_was_read_once_byte_for_byte(volume: Volume, data: bytes) -> None:
     volume.replace(data)
-    assert volume.read_at_once() is None
-    assert volume.read() == volume.read_at_once() == data
+    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read()) == data_of(volume.read_at_once()) == data
 
 
 def test_what_others_write_is_never_missed(volume: Volume) -> None:
@@ -54,8 +54,8 @@ def test_what_others_write_is_never_missed(volume: Volume) -> None:
     for number in range(1000):
         data = b"%d" % (number % 500)
         (volume.path / "kubia.txt").write_bytes(data)
-        assert volume.read_at_once() in (None, data)
-        assert volume.read() == data
+        assert data_of(volume.read_at_once()) in (None, data)
+        assert data_of(volume.read()) == data
 
 
 def test_nor_is_what_they_wrote_without_another_time_of_change(volume: Volume) -> None:
@@ -115,9 +115,9 @@ def test_a_removal_that_a_crash_could_take_back_is_not_shown(
 
 def test_bytes_that_are_not_in_memory_are_not_waited_for(volume: Volume) -> None:
     # To ask for them makes the kernel bring them, which may be quicker than we are.
-    until("a look that came too early", lambda: dropped(volume).read_at_once() is None)
-    assert volume.read() == b"value"
-    assert volume.read_at_once() == b"value"
+    until("a look that came too early", lambda: data_of(dropped(volume).read_at_once()) is None)
+    assert data_of(volume.read()) == b"value"
+    assert data_of(volume.read_at_once()) == b"value"
 
 
 def dropped(volume: Volume) -> Volume:
@@ -134,12 +134,12 @@ def test_a_change_that_a_crash_could_take_back_is_not_shown(
     disk = Disk(monkeypatch)
     with disk.failing("directory"), pytest.raises(StoreError):
         volume.replace(b"new")
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
     with disk.failing(failing), pytest.raises(StoreError):
         volume.probe()
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
     volume.probe()
-    assert volume.read() == volume.read_at_once() == b"new"
+    assert data_of(volume.read()) == data_of(volume.read_at_once()) == b"new"
 
 
 def test_a_path_that_leads_through_a_file_system_that_hangs_is_not_waited_for(
@@ -152,10 +152,10 @@ def test_a_path_that_leads_through_a_file_system_that_hangs_is_not_waited_for(
         volume.close()
         try:
             inner.open(0)
-            assert inner.read() == b"value"
+            assert data_of(inner.read()) == b"value"
             with outer.hung():
-                assert inner.read_at_once() is None
-            assert inner.read() == b"value"
+                assert data_of(inner.read_at_once()) is None
+            assert data_of(inner.read()) == b"value"
             inner.close()
         finally:
             unmount(inner.path)
@@ -184,7 +184,7 @@ def test_no_time_of_access_is_noted_as_that_would_wait_for_the_journal(volume: V
     volume.read()
     before = file.stat().st_atime_ns
     until("another time", lambda: time_of_new_file(volume.path / "now") > before)
-    assert volume.read_at_once() == b"value"
+    assert data_of(volume.read_at_once()) == b"value"
     assert file.stat().st_atime_ns == before
     file.read_bytes()
     assert file.stat().st_atime_ns > before
@@ -242,10 +242,10 @@ def test_what_is_not_the_file_that_was_seen_in_our_directory_is_left_to_a_look_t
     volume: Volume, change: Callable[[Path], None]
 ) -> None:
     change(volume.path)
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
     with suppress(StoreError):
         volume.read()
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
 
 
 @pytest.mark.parametrize(
@@ -270,17 +270,17 @@ def test_a_value_that_is_large_or_over_the_limit_is_left_to_it_too(volume: Volum
     (volume.path / "kubia.txt").write_bytes(data)
     with suppress(StoreError):
         volume.read()
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
 
 
 def test_a_value_with_another_name_is_left_to_it_too(volume: Volume) -> None:
     copy = volume.path.with_name("copy")
     copy.mkdir()
     (copy / "kubia.txt").hardlink_to(volume.path / "kubia.txt")
-    assert volume.read() == b"value"
+    assert data_of(volume.read()) == b"value"
     volume.path.rename(volume.path.with_name("before"))
     copy.rename(volume.path)
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
 
 
 def test_a_limit_of_less_than_that_is_kept_too(volume: Volume) -> None:
@@ -291,7 +291,7 @@ def test_a_limit_of_less_than_that_is_kept_too(volume: Volume) -> None:
         (volume.path / "kubia.txt").write_bytes(data)
         with suppress(StoreError):
             strict.read()
-        assert strict.read_at_once() == told
+        assert data_of(strict.read_at_once()) == told
     strict.close()
 
 
@@ -306,9 +306,9 @@ def test_a_file_system_that_does_not_tell_is_not_asked(tmp_path: Path) -> None:
         volume = Volume(mirrored.path, LIMIT)
         volume.open(0)
         volume.replace(b"value")
-        assert volume.read() == b"value"
+        assert data_of(volume.read()) == b"value"
         with mirrored.hung():
-            assert volume.read_at_once() is None
+            assert data_of(volume.read_at_once()) is None
         volume.close()
 
 

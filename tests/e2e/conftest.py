@@ -91,6 +91,14 @@ def image_under_test() -> dict[str, str]:
     return {"name": manifests_image(), "newName": name, "newTag": tag}
 
 
+def set_image(kustomization: Path, image: dict[str, str]) -> None:
+    """The same, where one keeps k8s/ as it is but for the image."""
+    text = kustomization.read_text()
+    assert "newTag: dev" in text
+    name = f"newName: {image['newName']}\n    newTag: {image['newTag']}"
+    kustomization.write_text(text.replace("newTag: dev", name))
+
+
 def manifests_image() -> str:
     """The name, without its tag, of the image that the StatefulSet runs."""
     rendered = kubectl("kustomize", str(ROOT / "k8s"))

@@ -5,11 +5,10 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ROOT, image_under_test
+from tests.e2e.conftest import ROOT, image_under_test, set_image
 from tests.e2e.console import Section, Step, sections
 from tests.e2e.kubectl import kubectl
 from tests.e2e.nodes import commands, require_commands
@@ -62,7 +61,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     home = tmp_path_factory.mktemp("reader")
     shutil.copytree(ROOT / "k8s", home / "k8s")
     image = image_under_test()
-    _set_image(home / "k8s" / "kustomization.yaml", image)
+    set_image(home / "k8s" / "kustomization.yaml", image)
     (home / "kubeconfig").write_text(kubectl("config", "view", "--raw", "--flatten"))
     (home / ".curlrc").write_text("silent\nshow-error\n")  # no progress meter, as on a terminal
     env = {"KUBECONFIG": str(home / "kubeconfig"), "CURL_HOME": str(home), "LC_ALL": "C.UTF-8", **commands()}
@@ -74,13 +73,6 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         if reader.stuck_at:
             shell.run('test -z "$there" || $NODE_HEAL $there', PATIENCE)
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
-
-
-def _set_image(kustomization: Path, image: dict[str, str]) -> None:
-    text = kustomization.read_text()
-    assert "newTag: dev" in text
-    name = f"newName: {image['newName']}\n    newTag: {image['newTag']}"
-    kustomization.write_text(text.replace("newTag: dev", name))
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.heading)

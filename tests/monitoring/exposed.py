@@ -3,11 +3,13 @@
 import re
 
 from kubia_pet.metrics import Metrics
+from kubia_pet.model.fault import Faults
 
 
 def exposed() -> dict[str, str]:
-    """Each metric that a pod exposes, by its name: its type. Without the times at which they were made."""
-    types = re.findall(r"^# TYPE (\S+) (\S+)$", Metrics().render().decode(), re.MULTILINE)
+    """Each metric that a pod with --faults exposes, by its name: its type. Without when they were made."""
+    text = Metrics(Faults()).render().decode()
+    types = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
     return {name: kind for name, kind in types if not name.endswith("_created")}
 
 

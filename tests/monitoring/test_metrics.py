@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from kubia_pet.metrics import Metrics
+from kubia_pet.model.fault import Faults
 from monitoring.dashboard import DASHBOARD, dashboard
 from monitoring.panels import ROWS
 from tests.monitoring.exposed import asked_for, exposed
@@ -19,7 +20,7 @@ QUERIES = [query.expression for row in ROWS.values() for panel in row for query 
 def test_the_metrics_are_named_as_prometheus_practice_has_it() -> None:
     done = subprocess.run(
         [tool("promtool"), "check", "metrics"],
-        input=Metrics().render(),
+        input=Metrics(Faults()).render(),
         capture_output=True,
         timeout=60,
         check=False,

@@ -36,6 +36,11 @@ class Zone:
     addresses: bool = True
     ttl: int = 5
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names that are answered with all pods."""
+        return f"_http._tcp.{self.service}", self.service
+
     def add(self, host: str, port: int, *addresses: str) -> None:
         """Adds the pod `host` of this service."""
         self.pods[f"{host}.{self.service}"] = port, addresses or ("127.0.0.1",)

@@ -4,35 +4,45 @@ The algorithm of Wing and Gong (1993) with Lowe's memoization ("Testing for line
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from enum import Enum
 
 UNKNOWN = math.inf  # when an operation returned of which nobody knows whether it took effect
 
 
-class Any(Enum):
-    """What a write without a condition replaces."""
+class Anything(Enum):
+    """What an operation expects that has no condition."""
 
-    VALUE = auto()
+    ANY = "any"
+
+
+ANY = Anything.ANY
+Value = str | None
 
 
 @dataclass(frozen=True)
 class Operation:
     """A write or a read of `value`, from `called` to `returned` (seconds on one clock).
 
-    With `expected` it is a compare-and-set that was made, if it was: it took effect where that was the value.
-    One that was refused is a read of the value that stood against it.
+    A write that `expected` a value is a compare-and-set that was done; a read that did is one that was
+    refused, and told that `value` stands instead.
     """
 
     is_write: bool
-    value: str | None
+    value: Value
     called: float
     returned: float
-    expected: str | Any | None = Any.VALUE
+    expected: Value | Anything = ANY
+
+    def may_come(self, value: Value) -> bool:
+        """Whether it could have happened where the register had this value."""
+        if self.is_write:
+            return self.expected in (ANY, value)
+        return self.value == value != self.expected
 
 
-def is_linearizable(history: Sequence[Operation], initial: str | None = None) -> bool:
+def is_linearizable(history: Sequence[Operation], initial: Value = None) -> bool:
     """Whether the history has an order that respects real time and in which each read gets the last write.
 
     Each value is written once. A write that returned at UNKNOWN may take effect at any time after its
@@ -48,7 +58,7 @@ def is_linearizable(history: Sequence[Operation], initial: str | None = None) ->
             return True
         for index in _next(operations, done):
             each = operations[index]
-            if each.expected in {Any.VALUE, value} if each.is_write else each.value == value:
+            if each.may_come(value):
                 state = done | 1 << index, each.value
                 if state not in seen:
                     seen.add(state)
@@ -56,19 +66,22 @@ def is_linearizable(history: Sequence[Operation], initial: str | None = None) ->
     return False
 
 
-def _decided(history: Sequence[Operation]) -> Iterator[Operation]:
-    """The history without writes of unknown outcome: read by nobody they need not have happened, else they
-    took effect before the first read of their value returned. A compare-and-set reads what it replaces."""
-    first_read: dict[str | None, float] = {}
-    for each in history:
-        seen = each.expected if each.is_write else each.value
-        if not isinstance(seen, Any):
-            first_read[seen] = min(each.returned, first_read.get(seen, UNKNOWN))
-    for each in history:
-        if each.returned != UNKNOWN:
-            yield each
-        elif each.value in first_read:
-            yield replace(each, returned=first_read[each.value])
+def _decided(history: Sequence[Operation]) -> list[Operation]:
+    """The history without writes of unknown outcome: seen by nobody they need not have happened, else they
+    took effect before the first operation that saw their value returned."""
+    known = [each for each in history if each.returned != UNKNOWN]
+    unknown = [each for each in history if each.returned == UNKNOWN]
+    while True:
+        first_seen: dict[Value | Anything, float] = {}
+        for each in known:
+            saw = each.expected if each.is_write else each.value
+            first_seen[saw] = min(each.returned, first_seen.get(saw, UNKNOWN))
+        found = [each for each in unknown if each.value in first_seen]
+        if not found:
+            return known
+        # A compare-and-set among them has itself seen what it expected.
+        known += [replace(each, returned=first_seen[each.value]) for each in found]
+        unknown = [each for each in unknown if each not in found]
 
 
 def _next(operations: Sequence[Operation], done: int) -> list[int]:

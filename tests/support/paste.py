@@ -26,7 +26,7 @@ def paste(
 
     Its standard input is the lines themselves, so that a command that reads it takes those to come.
     """
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [*prefix, "bash", "--noprofile", "--norc"],
         input=lines,
         stdout=subprocess.PIPE,

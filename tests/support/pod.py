@@ -20,6 +20,11 @@ def until(what: str, ready: Callable[[], object], seconds: float = 10.0) -> None
         time.sleep(0.01)
 
 
+def files_on(volume: Path) -> list[str]:
+    """What lies on a volume, by name, the ledger's directory aside."""
+    return sorted(each.name for each in volume.iterdir() if each.name != ".kubia-pet")
+
+
 class Pod:
     """One `kubia-pet serve` process on port 0; `url` is where it listens."""
 
@@ -29,12 +34,13 @@ class Pod:
         *options: str,
         name: str = "kubia-0",
         prefix: Sequence[str] = (),
+        program: Sequence[str] = (sys.executable, "-m", "kubia_pet"),
         env: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         self.data_dir = data_dir
         self.options = options
-        self.prefix = prefix
+        self.program = (*prefix, *program)
         self.env = env or {}
         self.log = data_dir.parent / f"{name}.log"
         self.process: subprocess.Popen[bytes]
@@ -46,7 +52,7 @@ class Pod:
         settings = {"host": "127.0.0.1", "port": "0", "service": "", "drain": "0"}
         defaults = {"KUBIAPET_LOCK_WAIT": "0"}  # not as an option, which nothing could unset
         given = [f"--{key}={value}" for key, value in settings.items()]
-        command = [*self.prefix, sys.executable, "-m", "kubia_pet", "serve", *given]
+        command = [*self.program, "serve", *given]
         command += [f"--pod={self.name}", f"--data-dir={self.data_dir}", *self.options]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(

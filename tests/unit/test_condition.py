@@ -2,7 +2,11 @@
 
 import asyncio
 import os
+import random
+import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubia_pet.model.value import Value
-from kubia_pet.store import Condition, PreconditionFailedError, Store, ValueUnreadableError, Volume
+from kubia_pet.store import (
+    Condition,
+    PreconditionFailedError,
+    Store,
+    StoreError,
+    ValueUnreadableError,
+    Volume,
+)
 from kubia_pet.store.condition import Change, judge
 from kubia_pet.store.errors import VolumeFullError, VolumeUnavailableError
 from tests.support.disk import Disk
+from tests.support.linearizability import ANY, UNKNOWN, Operation, is_linearizable
 from tests.support.pod import until
 
 
@@ -139,7 +151,7 @@ async def test_where_a_commit_fails_all_in_it_fail_alike(store: Store, disk: Dis
             store.write(b"newer"),
         ]
         outcomes = await asyncio.gather(*changes, return_exceptions=True)
-    assert {type(each) for each in outcomes} == {VolumeUnavailableError}
+    assert all(isinstance(each, VolumeUnavailableError) for each in outcomes)
     assert len({str(each) for each in outcomes}) == 1
 
 
@@ -178,6 +190,81 @@ async def test_clients_that_count_by_compare_and_set_lose_no_count(store: Store)
 
     await asyncio.gather(*(count(10) for _ in range(8)))
     assert await data_in(store) == b"80"
+
+
+class Recorder:
+    """Clients of a store, and what they saw of its value."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.history: list[Operation] = []
+
+    async def client(self, number: int) -> None:
+        """Reads, writes, and sets on the condition that the value is the one it saw last."""
+        dice = random.Random(number)
+        seen: str | None = None
+        for count in range(60):
+            value, called = f"{number}.{count}", time.monotonic()
+            match dice.randrange(4):
+                case 0:
+                    seen = await self._read(called)
+                case 1:
+                    await self._write(value, called)
+                case _:
+                    seen = await self._swap(seen, value, called)
+            await asyncio.sleep(dice.random() / 100)
+
+    async def _read(self, called: float) -> str | None:
+        try:
+            value = _text(await self.store.read())
+        except StoreError:
+            return None
+        self._note(Operation(is_write=False, value=value, called=called, returned=time.monotonic()))
+        return value
+
+    async def _write(self, value: str, called: float) -> None:
+        returned = UNKNOWN
+        with suppress(StoreError):
+            await self.store.write(value.encode())
+            returned = time.monotonic()
+        self._note(Operation(is_write=True, value=value, called=called, returned=returned))
+
+    async def _swap(self, expected: str | None, value: str, called: float) -> str | None:
+        swap = Operation(is_write=True, value=value, called=called, returned=UNKNOWN, expected=expected)
+        try:
+            await self.store.write(value.encode(), lambda current: _text(current) == expected)
+            swap = replace(swap, returned=time.monotonic())
+        except StoreError:
+            pass
+        except PreconditionFailedError as error:
+            swap = replace(swap, is_write=False, value=_text(error.current), returned=time.monotonic())
+        self._note(swap)
+        return swap.value
+
+    def _note(self, operation: Operation) -> None:
+        self.history.append(operation)
+
+
+def _text(value: Value | None) -> str | None:
+    return None if value is None else value.text
+
+
+async def test_a_history_of_concurrent_compare_and_set_on_a_disk_that_fails_now_and_then_is_linearizable(
+    store: Store, disk: Disk
+) -> None:
+    async def break_now_and_then() -> None:
+        for number in range(10):
+            await asyncio.sleep(0.04)
+            with disk.failing("file" if number % 2 else "directory"):
+                await asyncio.sleep(0.01)
+
+    recorder = Recorder(store)
+    await asyncio.gather(break_now_and_then(), *(recorder.client(number) for number in range(6)))
+    swaps = [each for each in recorder.history if each.expected is not ANY]
+    assert sum(each.is_write and each.returned != UNKNOWN for each in swaps) > 10
+    assert sum(not each.is_write for each in swaps) > 10
+    assert any(each.returned == UNKNOWN for each in recorder.history)
+    assert is_linearizable(recorder.history)
 
 
 VALUES = st.sampled_from([None, b"a", b"b"])

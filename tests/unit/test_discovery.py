@@ -14,6 +14,7 @@ import dns.rrset
 import pytest
 
 from kubia_pet.discovery import Discovered, Discovery, Resolver, service_of
+from kubia_pet.discovery.rotation import Rotation
 from tests.support.dns_server import NAME, SERVICE, NameServer, Script, Zone, rcode, silence
 from tests.support.gathering import is_ready
 
@@ -58,7 +59,15 @@ async def discovery(
     """What this pod has for discovery; asks anew each time unless `max_age` is given."""
     given = {} if resolv_conf is None else {"resolv_conf": str(resolv_conf)}
     lookup = Resolver(service, nameserver=names.address, timeout=timeout, **given)
-    opened = Discovery(lookup, pod=pod, port=PORT, max_age=max_age, observer=Seen(), ready=is_ready)
+    opened = Discovery(
+        lookup,
+        pod=pod,
+        port=PORT,
+        max_age=max_age,
+        observer=Seen(),
+        ready=is_ready,
+        rotation=Rotation(lambda: 0.0),
+    )
     try:
         yield opened
     finally:
@@ -164,7 +173,15 @@ async def test_a_short_service_name_goes_through_the_search_domains(
 
 async def test_without_any_name_server_discovery_fails_with_a_sentence(tmp_path: Path) -> None:
     lookup = Resolver(SERVICE, nameserver=None, timeout=1.0, resolv_conf=str(tmp_path / "missing"))
-    opened = Discovery(lookup, pod="kubia-0", port=PORT, max_age=2, observer=Seen(), ready=is_ready)
+    opened = Discovery(
+        lookup,
+        pod="kubia-0",
+        port=PORT,
+        max_age=2,
+        observer=Seen(),
+        ready=is_ready,
+        rotation=Rotation(lambda: 0.0),
+    )
     found = await opened.discover()
     opened.close()
     assert found.failure is not None
@@ -331,7 +348,15 @@ async def test_a_pod_is_missed_only_for_the_time_in_which_it_is_ready(
         return ready
 
     lookup = Resolver(SERVICE, nameserver=names.address, timeout=1.0)
-    opened = Discovery(lookup, pod="kubia-0", port=PORT, max_age=0, observer=Seen(), ready=is_it)
+    opened = Discovery(
+        lookup,
+        pod="kubia-0",
+        port=PORT,
+        max_age=0,
+        observer=Seen(),
+        ready=is_it,
+        rotation=Rotation(lambda: 0.0),
+    )
     for clock.by in (0.0, 100.0):
         await opened.watch()
         assert (await opened.discover()).diagnostics == ()

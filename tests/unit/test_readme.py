@@ -11,6 +11,7 @@ from kubia_pet.metrics import Metrics
 from kubia_pet.model.diagnostic import ErrorCode
 from kubia_pet.model.fault import DESCRIPTIONS, Faults
 from kubia_pet.web.app import build
+from tests.support.paste import shell_blocks
 
 ROOT = Path(__file__).parents[1].parent
 README = (ROOT / "README.md").read_text()
@@ -76,3 +77,29 @@ def test_each_make_command_exists_and_has_its_line() -> None:
 def test_each_link_to_a_file_leads_somewhere(document: str) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text()):
         assert (ROOT / target).exists(), target
+
+
+def test_each_block_of_lines_is_pasted_by_a_test() -> None:
+    """Named here by its first line, with the test that does; `make test` cannot run itself."""
+    tested = {
+        "make run": "tests/api/test_readme.py",
+        "make test": "Makefile",
+        "curl localhost:8081": "tests/api/test_readme.py",
+        "docker build": "tests/container/test_readme.py",
+        "kubectl apply -k": "tests/e2e/test_readme.py",
+    }
+    for block in shell_blocks():
+        (test,) = [file for begin, file in tested.items() if block.startswith(begin)]
+        first = next(begin for begin in tested if block.startswith(begin))
+        assert first.partition(" ")[0] in (ROOT / test).read_text()
+
+
+def test_lines_that_follow_a_start_wait_for_it_themselves() -> None:
+    for block in shell_blocks():
+        starting = False
+        for line in block.splitlines():
+            if line.startswith("curl") and starting:
+                assert "--retry" in line, line
+                starting = False
+            if line.startswith(("docker run", "kubectl rollout status", "kubectl proxy")):
+                starting = True

@@ -36,7 +36,7 @@ def overview(
 ) -> Overview:
     """Of kubia-0, with kubia-0's own answer first."""
     peers = tuple(answer.peer for answer in answers)
-    found = Discovered(NAME, peers, diagnostics, time.monotonic() - age, failure)
+    found = Discovered(NAME, peers, diagnostics, time.monotonic() - age, failure=failure)
     return Overview("kubia-0", answers[0].value, Gathered(found, answers))
 
 
@@ -102,7 +102,7 @@ def test_json_names_pod_value_service_discovery_and_each_peer() -> None:
         "pod": "kubia-0",
         "value": "mine",
         "service": NAME,
-        "discovery": {"error": vars(FAILED), "findings": [vars(NOT_HEADLESS)]},
+        "discovery": {"asked": None, "error": vars(FAILED), "findings": [vars(NOT_HEADLESS)]},
         "peers": [
             {"name": f"kubia-0.{NAME}", "ordinal": 0, "self": True, "value": "mine"},
             {

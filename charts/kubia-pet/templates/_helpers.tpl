@@ -51,6 +51,39 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{/* The pods' environment, last what the values add to it. */}}
+{{- define "kubia-pet.env" -}}
+{{- if .Values.token.secret }}
+{{ include "kubia-pet.tokenEnv" . }}
+{{- end }}
+{{- if .Values.faults }}
+- name: KUBIAPET_FAULTS
+  value: "true"
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The token's Secret, mounted as a directory: a single file would never be exchanged. */}}
+{{- define "kubia-pet.tokenEnv" -}}
+- name: KUBIAPET_TOKEN_FILE
+  value: /run/secrets/kubia-pet/token
+{{- end -}}
+
+{{- define "kubia-pet.tokenMount" -}}
+- name: token
+  mountPath: /run/secrets/kubia-pet
+  readOnly: true
+{{- end -}}
+
+{{- define "kubia-pet.tokenVolume" -}}
+- name: token
+  secret:
+    secretName: {{ .Values.token.secret }}
+    defaultMode: 0440
+{{- end -}}
+
 {{/* A quantity of storage as a number of bytes: 1Gi and 1024Mi are the same claim. */}}
 {{- define "kubia-pet.bytes" -}}
 {{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}

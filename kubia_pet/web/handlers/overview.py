@@ -3,8 +3,11 @@
 from aiohttp import web
 
 from kubia_pet.peers.gather import Cluster
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
+from kubia_pet.web.handlers.page import Page
 from kubia_pet.web.handlers.shared_overview import SharedOverview
+from kubia_pet.web.negotiation import HTML, prefers_html
 from kubia_pet.web.problem import JSON, TEXT, json_response, preferred
 from kubia_pet.web.render import Overview
 from kubia_pet.web.replay import Work, perform
@@ -14,12 +17,17 @@ from kubia_pet.web.route import Route
 class OverviewHandlers:
     """What shows this pod among its peers. `cluster` is None where it looks for none."""
 
-    def __init__(self, pod: str, store: Store, cluster: Cluster | None) -> None:
+    def __init__(self, pod: str, store: Store, cluster: Cluster | None, witnesses: Witnesses) -> None:
         self._pod = pod
         self._cluster = cluster
+        self._page = Page(pod)
         self._rendering = {
-            kind: _work(SharedOverview(pod, store, cluster, render))
-            for kind, render in ((TEXT, Overview.as_text), (JSON, Overview.as_json))
+            kind: _work(SharedOverview(pod, store, cluster, witnesses, render))
+            for kind, render in (
+                (HTML, self._page.render),
+                (TEXT, Overview.as_text),
+                (JSON, Overview.as_json),
+            )
         }
 
     def routes(self) -> list[Route]:
@@ -27,13 +35,11 @@ class OverviewHandlers:
         return [Route("GET", "/", self.overview), Route("GET", "/peers", self.peers)]
 
     async def overview(self, request: web.Request) -> web.Response:
-        """This pod's value, then the cluster's."""
-        kind = preferred(request, TEXT, JSON)
+        """This pod's value, then the cluster's: the page for a browser, text or JSON for all else."""
+        kind = HTML if prefers_html(request) else preferred(request, TEXT, JSON)
         body = await perform(request, self._rendering[kind])
-        return web.Response(
-            body=body,
-            headers={"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"},
-        )
+        headers = {"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"}
+        return web.Response(body=body, headers=headers | (self._page.headers if kind == HTML else {}))
 
     async def peers(self, _: web.Request) -> web.Response:
         """What discovery sees; asks no peer."""

@@ -8,6 +8,7 @@ from kubia_pet.limits import MAX_REPLAY_BYTES, OFFLOAD_BYTES
 from kubia_pet.model.unknown import UNKNOWN, Unknown
 from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Cluster, Gathered
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
 from kubia_pet.web.render import Overview
 
@@ -21,17 +22,23 @@ class SharedOverview:
     """
 
     def __init__(
-        self, pod: str, store: Store, cluster: Cluster | None, render: Callable[[Overview], bytes]
+        self,
+        pod: str,
+        store: Store,
+        cluster: Cluster | None,
+        witnesses: Witnesses,
+        render: Callable[[Overview], bytes],
     ) -> None:
         self._pod = pod
         self._store = store
         self._cluster = cluster
+        self._witnesses = witnesses
         self._render = render
         self._runs = Coalescer(self._run if cluster else self._run_alone)
         self._renderings = Coalescer(self._render_newest)
         self._oldest: float | None = None  # of those who wait for the next run, when they came
         self._newest: Callable[[], Gathered]
-        self._last: tuple[Value | None, bytes] | None = None  # a value, and what was rendered of it alone
+        self._last: tuple[Overview, bytes] | None = None  # of this pod alone, and how it was rendered
 
     def submit(self) -> asyncio.Future[bytes]:
         """The body, or the error of this pod's own volume."""
@@ -40,11 +47,11 @@ class SharedOverview:
         return self._runs.submit()
 
     def at_once(self) -> bytes | Unknown:
-        """The body without waiting for anything: the last one, if this pod is alone with the same value."""
-        if self._last is None:
+        """The body without waiting for anything: the last one, if this pod is alone and all is the same."""
+        if self._last is None or (value := self._store.read_at_once()) is UNKNOWN:
             return UNKNOWN
-        value, body = self._last
-        return body if self._store.read_at_once() is value else UNKNOWN
+        overview, body = self._last
+        return body if overview == self._alone(value) else UNKNOWN
 
     async def _run(self) -> bytes:
         since, self._oldest = self._oldest, None
@@ -60,11 +67,10 @@ class SharedOverview:
 
     async def _run_alone(self) -> bytes:
         self._oldest = None
-        value = await self._store.read()
-        overview = Overview(self._pod, value, None)
+        overview = self._alone(await self._store.read())
         if overview.size <= OFFLOAD_BYTES:
             body = self._render(overview)
-            self._last = (value, body) if len(body) <= MAX_REPLAY_BYTES else None
+            self._last = (overview, body) if len(body) <= MAX_REPLAY_BYTES else None
             return body
         self._last = None
         return await asyncio.to_thread(self._render, overview)
@@ -72,5 +78,8 @@ class SharedOverview:
     async def _render_newest(self) -> bytes:
         return await asyncio.to_thread(self._render, self._overview(self._newest()))
 
+    def _alone(self, value: Value | None) -> Overview:
+        return Overview(self._pod, value, None, self._witnesses.members())
+
     def _overview(self, gathered: Gathered) -> Overview:
-        return Overview(self._pod, gathered.own, gathered)
+        return Overview(self._pod, gathered.own, gathered, self._witnesses.members())

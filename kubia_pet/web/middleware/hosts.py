@@ -22,6 +22,7 @@ class Hosts:
     def __init__(self, pod: str, service: str | None, allowed: tuple[str, ...]) -> None:
         service = (service or "").lower().rstrip(".")
         pod = pod.lower().partition(".")[0]
+        self._pod = pod
         self._own = {*_LOOPBACK, *_short_forms(pod, service), *_short_forms(*service.split(".", 1))}
         self._others = _other_pods(pod, service)
         self._names = {name for name in allowed if not name.startswith("*")}
@@ -35,7 +36,9 @@ class Hosts:
             return
         host = _PORT.sub("", given).lower().removesuffix(".")
         if self._others is not None and self._others.fullmatch(host):
-            raise ProblemError(421, f"This pod is not {host.partition('.')[0]}, which was asked for.")
+            raise ProblemError(
+                421, f"This is {self._pod}, not {host.partition('.')[0]}, which was asked for."
+            )
         if self._any or host in self._own or host in self._names or host.endswith(self._domains or ("\0",)):
             return
         reached = request.transport.get_extra_info("sockname") if request.transport is not None else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from kubia_pet.limits import OFFLOAD_BYTES
+from kubia_pet.peers.result import ENDING, STATE
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.delivery import LargeResponses
 from kubia_pet.web.lifecycle import Lifecycle, State
@@ -58,6 +59,7 @@ class Pipeline:
                 response = problem.response(request)
             if self._lifecycle.state >= State.DRAINING:
                 response.force_close()
+                response.headers[STATE] = ENDING  # for peers: some list this pod until their DNS knows better
             if isinstance(response, web.Response) and (size := _size(response)) > OFFLOAD_BYTES:
                 response = await self._large.send(request, response, size)
         finally:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import dns.message
 
 from tests.support.bad_peers import FLOODS, answers, closes_at_once, peer
-from tests.support.dns_server import SERVICE, NameServer, Zone, canned
+from tests.support.dns_server import NameServer, Zone, canned
 
 VALUE = b"Hey there! This greeting is of some length, so that a line looks like a line."
 
@@ -31,9 +31,11 @@ async def serve(number: int, kind: str, *, additional: bool) -> None:
         zone = Zone(additional=additional)
         for ordinal in range(number):
             zone.add(f"kubia-{ordinal}", port)
-        query = dns.message.make_query(f"_http._tcp.{SERVICE}", "SRV", use_edns=True)
-        whole = canned(zone(query, "tcp"))
-        with NameServer(lambda query, via: zone(query, via) if via == "udp" else whole(query, via)) as names:
+        queries = [dns.message.make_query(name, "SRV", use_edns=True) for name in zone.names]
+        whole = {query.question[0].name: canned(zone(query, "tcp")) for query in queries}
+        with NameServer(
+            lambda query, via: (zone if via == "udp" else whole[query.question[0].name])(query, via)
+        ) as names:
             sys.stdout.write(f"{port} {names.address[1]}\n")
             sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.read)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from kubia_pet.discovery import Discovered, Discovery, Resolver
 from kubia_pet.discovery.records import peers_in
 from kubia_pet.discovery.resolver import ResolutionFailedError
+from kubia_pet.discovery.rotation import Way
 from tests.hostile.peers.crowd import crowd
 from tests.hostile.peers.loop_watch import BOUND, shortest_hold
 from tests.support.dns_server import SERVICE, NameServer, Reply, Script, Zone, rcode, silence
@@ -343,12 +344,12 @@ def test_a_mangled_answer_is_peers_or_a_failure(
     query = dns.message.make_query(NAMED, "SRV", use_edns=True)
     said["answer"] = _mangled(wire(query), cuts)
     try:
-        service, records, _ = lookup.run()
+        (answer, *_) = lookup.run(Way(named=True))
     except ResolutionFailedError as error:
         sentence = str(error)
         assert sentence.isprintable()
     else:
-        peers, _ = peers_in(records, service=service, pod="kubia-0", port=8080)
+        peers, _ = peers_in(answer.records, service=answer.service, pod="kubia-0", port=8080)
         assert sum(peer.is_self for peer in peers) == 1
         assert all(peer.name.isprintable() for peer in peers)
 
@@ -356,7 +357,7 @@ def test_a_mangled_answer_is_peers_or_a_failure(
 @pytest.mark.parametrize(("number", "additional"), [(700, True), (1000, False)])
 async def test_a_thousand_records_never_hold_the_event_loop(number: int, *, additional: bool) -> None:
     with crowd(number, additional=additional) as (_, names):
-        async with discovery(names, 1.0) as opened:
+        async with discovery(names, 3.0) as opened:
             found = []
 
             async def discover() -> None:

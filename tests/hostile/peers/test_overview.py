@@ -101,7 +101,9 @@ async def test_a_failed_discovery_is_a_line_of_an_answer_200(tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["good", "closing"])
 async def test_seven_hundred_peers_never_hold_the_event_loop(tmp_path: Path, kind: str, accept: str) -> None:
     with crowd(700, kind) as (port, names):
-        settings = Settings(data_dir=tmp_path, nameserver=("127.0.0.1", names), gather_timeout=10)
+        settings = Settings(
+            data_dir=tmp_path, nameserver=("127.0.0.1", names), gather_timeout=10, dns_timeout=3
+        )
         app = build(settings, pod="kubia-0", service=SERVICE, port=port)
         runner = web.AppRunner(app)
         await runner.setup()

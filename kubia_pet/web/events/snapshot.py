@@ -1,0 +1,155 @@
+"""The state that watchers are told: small, whatever the peers hold, and equal where nothing has changed."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from kubia_pet.limits import MAX_EVENT_BYTES, OFFLOAD_BYTES
+from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
+from kubia_pet.model.peer import Peer
+from kubia_pet.model.value import Value, utf8
+from kubia_pet.peers.gather import Cluster, Gathered
+from kubia_pet.peers.result import PeerResult
+from kubia_pet.store import Store, StoreError
+from kubia_pet.web.render import Overview, in_one_line
+
+Members = dict[str, object]  # of a JSON object
+_PREVIEWS = (280, 80, 20)  # characters of a value that are shown, the fewer the more pods there are
+_ETAG = 12  # characters that tell a value from the one before
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """A state as one line of JSON, MAX_EVENT_BYTES at most. A TTL that runs makes no difference."""
+
+    data: str = field(compare=False)
+    _key: tuple[str, str]
+
+
+class Snapshots:
+    """Takes them, for one pod.
+
+    `cluster` is None where it looks for no peers, `faults` where none can be set.
+    """
+
+    def __init__(self, pod: str, store: Store, cluster: Cluster | None, faults: Faults | None) -> None:
+        self._pod = pod
+        self._faults = faults
+        self._epoch = time.time() - time.monotonic()
+        self._store = store
+        self._cluster = cluster
+
+    async def take(self) -> ClusterState:
+        """The state of now. A volume that fails is part of it."""
+        if self._cluster is None:
+            return await self._encoded(await self._read(), None)
+        async with self._cluster.gathering(None) as gathered:
+            return await self._encoded(await self._read(), gathered())
+
+    async def _encoded(self, own: "_Own", gathered: Gathered | None) -> ClusterState:
+        size = Overview(self._pod, own.value, gathered).size
+        encode = _Snapshot(self._pod, own, gathered, self._faults_set()).encoded
+        return await asyncio.to_thread(encode) if size > OFFLOAD_BYTES else encode()
+
+    async def _read(self) -> "_Own":
+        if self._faults is not None and self._faults.has(Fault.NOT_READY):
+            return _Own(None, DESCRIPTIONS[Fault.NOT_READY])
+        try:
+            return _Own(await self._store.read(), None)
+        except StoreError as error:
+            return _Own(None, str(error))
+
+    def _faults_set(self) -> Members | None:
+        if self._faults is None:
+            return None
+        ends = {fault: self._faults.ends_at(fault) for fault in self._faults.active()}
+        return {
+            "available": [{"name": fault, "does": does} for fault, does in DESCRIPTIONS.items()],
+            "active": [
+                {"name": fault, "ends": round(self._epoch + end, 1)} for fault, end in ends.items() if end
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class _Own:
+    """This pod's value, or why its volume gives none."""
+
+    value: Value | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    pod: str
+    own: _Own
+    gathered: Gathered | None
+    faults: Members | None
+
+    def encoded(self) -> ClusterState:
+        """With as much of each value, and of as many pods, as there is room for."""
+        answers = self._answers()
+        number = len(answers)
+        previews = iter(_PREVIEWS)
+        preview = next(previews)
+        while True:
+            state = self._encoded(answers[:number], preview, omitted=len(answers) - number)
+            if len(state.data.encode()) <= MAX_EVENT_BYTES:
+                return state
+            shorter = next(previews, None)
+            preview = shorter or preview
+            number = number if shorter else number * 4 // 5
+
+    def _answers(self) -> Sequence[PeerResult]:
+        if self.gathered is None:
+            return [PeerResult(Peer(self.pod, is_self=True, endpoints=()), self.own.value)]
+        others = self.gathered.answers
+        own = PeerResult(self.gathered.discovered.own, self.own.value)
+        return sorted((own, *others), key=lambda answer: answer.peer.rank)
+
+    def _encoded(self, answers: Sequence[PeerResult], preview: int, *, omitted: int) -> ClusterState:
+        found = self.gathered.discovered if self.gathered else None
+        state: Members = {
+            "pod": self.pod,
+            "service": found and found.service,
+            "error": found and found.failure and vars(found.failure),
+            "findings": [vars(each) for each in found.diagnostics] if found else [],
+            "peers": [self._peer(answer, preview) for answer in answers],
+            "omitted": omitted,
+            "faults": self.faults,
+        }
+        records = sorted(record.line for record in found.records)[: len(answers)] if found else []
+        body, lines = (
+            json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in (state, records)
+        )
+        without_ttl = [line.split(" ", 2)[::2] for line in records]
+        return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(without_ttl)))
+
+    def _peer(self, answer: PeerResult, preview: int) -> Members:
+        peer = answer.peer
+        members: Members = {"name": peer.name, "ordinal": peer.ordinal, "self": peer.is_self}
+        if peer.is_self and self.own.failure:
+            return members | {
+                "state": "not-ready",
+                "error": {"code": "volume", "message": self.own.failure},
+            }
+        if answer.error:
+            return members | {"state": "no-answer", "error": vars(answer.error)}
+        state = "ending" if answer.ending else "ready"
+        return members | {"state": state, **_shown(answer.value, preview)}
+
+
+def _shown(value: Value | None, preview: int) -> Members:
+    """The begin of a value, safe to show in one line, and what tells it from others."""
+    if value is None:
+        return {"value": None, "etag": None}
+    text = utf8(value.data)
+    begin = value.data[:preview].decode(errors="backslashreplace") if text is None else text[:preview]
+    members = {"value": "".join(in_one_line(begin)), "etag": value.etag[:_ETAG], "size": len(value.data)}
+    if len(value.data if text is None else text) > preview:
+        members["cut"] = True
+    if text is None:
+        members["binary"] = True
+    return members

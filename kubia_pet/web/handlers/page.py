@@ -1,0 +1,74 @@
+"""The page that a browser gets: one file, with its style and its script inside."""
+
+import base64
+import hashlib
+import re
+from html import escape
+from importlib import resources
+
+from kubia_pet.limits import PAGE_PREVIEW
+from kubia_pet.model.value import NO_VALUE, Value, utf8
+from kubia_pet.web.render import Overview, in_one_line
+
+_POD, _ROWS = "{{pod}}", "{{rows}}"
+
+
+class Page:
+    """The page of one pod. `headers` keep everything out that is not in the file itself."""
+
+    def __init__(self, pod: str) -> None:
+        page = resources.files("kubia_pet.web").joinpath("page/page.html").read_text()
+        begin, _, end = page.replace(_POD, escape(pod)).partition(_ROWS)
+        self._begin, self._end = begin.encode(), end.encode()
+        self.headers = {
+            # Below `kubectl proxy` the page's origin is the whole API, with its user's rights: 'self' would
+            # let in what any other pod serves, hashes do not. The script sends what the form holds.
+            "Content-Security-Policy": (
+                f"default-src 'none'; script-src {_hash(page, 'script')}; style-src {_hash(page, 'style')}; "
+                "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+                "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+            ),
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    def render(self, overview: Overview) -> bytes:
+        """The page with a table of what is known now, for who runs no script."""
+        rows = [_row(overview.pod, "ready", overview.own)]
+        if overview.gathered is not None:
+            rows = [
+                _row(answer.peer.name.partition(".")[0], f"no answer: {answer.error.message}", None)
+                if answer.error
+                else _row(answer.peer.name.partition(".")[0], "ready", answer.value)
+                for answer in overview.gathered.answers
+            ]
+        return b"".join([self._begin, *rows, self._end])
+
+
+def _row(pod: str, state: str, value: Value | None) -> bytes:
+    shown = "" if state != "ready" else NO_VALUE if value is None else _begin_of(value)
+    return (
+        f'<tr role="row"><th scope="row" role="rowheader">{escape(pod)}</th>'
+        f'<td role="cell" data-th="State">{escape(state)}</td>'
+        f'<td role="cell" class="value" data-th="Value">{escape(shown)}</td></tr>\n'
+    ).encode()
+
+
+def _begin_of(value: Value) -> str:
+    text = utf8(value.data)
+    whole = value.data if text is None else text
+    begin = whole[:PAGE_PREVIEW]
+    if isinstance(begin, bytes):
+        begin = begin.decode(errors="backslashreplace")
+    notes = [f"{len(value.data)} bytes in all"] if len(whole) > PAGE_PREVIEW else []
+    if text is None:
+        notes.append("not UTF-8")
+    cut = "…" if len(whole) > PAGE_PREVIEW else ""
+    return "".join(in_one_line(begin)) + cut + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _hash(page: str, element: str) -> str:
+    """What the policy calls the content of the page's one such element (CSP3 §2.3.1)."""
+    (content,) = re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
