@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from kubia_pet.probe.account import Counts, Snapshot
+from kubia_pet.probe.counts import Counts, Snapshot
 from kubia_pet.reach import UnreachableError
 
 PREFIX = "kubia_pet_probe_"

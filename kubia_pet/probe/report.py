@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from kubia_pet import __version__
-from kubia_pet.probe.account import Counts, Snapshot
+from kubia_pet.probe.counts import Counts, Snapshot
 
 VERSION = 1
 

@@ -5,15 +5,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from itertools import count
 
+from kubia_pet.client.errors import AskError, OtherValueError, RefusedError, UnansweredError
 from kubia_pet.client.overview import values
-from kubia_pet.client.pod import (
-    AskError,
-    OtherValueError,
-    PodClient,
-    RefusedError,
-    Stored,
-    UnansweredError,
-)
+from kubia_pet.client.pod import PodClient, Stored
 from kubia_pet.limits import PROBE_FULL_SPEED, PROBE_LIST_PAUSE, PROBE_PAUSE
 from kubia_pet.probe.account import Account
 from kubia_pet.probe.kept import Kept
