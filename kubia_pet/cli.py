@@ -12,7 +12,7 @@ import click
 
 from kubia_pet import __version__
 from kubia_pet.check.command import check
-from kubia_pet.config import Host, Settings, settings_options
+from kubia_pet.config import Duration, Host, Settings, settings_options
 from kubia_pet.probe.command import probe
 
 
@@ -69,6 +69,13 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     help="Port of the name server, UDP and TCP.",
 )
 @click.option(
+    "--dns-cache",
+    type=Duration(zero=True),
+    default="0s",
+    show_default=True,
+    help="The name server caches its answers for so long, as most clusters' do for 30s.",
+)
+@click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     default="kubia-pet-data",
@@ -110,6 +117,35 @@ def health(host: str | None, port: int | None) -> None:
     alive, sentence = ask(host or given["host"] or "127.0.0.1", port or given["port"], timeout=2)
     click.echo(sentence)
     sys.exit(not alive)
+
+
+@main.command()
+@click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    help="Holds the token, where the pod asks for one. Unset: the pod's own, in its container.",
+)
+def adopt(host: str | None, port: int | None, token_file: Path | None) -> None:
+    """Have the pod on this machine, or in this container, take its volume as it is."""
+    from kubia_pet.client.adopt import adopt as ask_to_adopt
+    from kubia_pet.client.health import words_of_process_1
+
+    with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
+        given = context.params
+    file = token_file or given["token_file"]
+    try:
+        token = file.read_text().strip() if file else None
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be read: {error.strerror}.") from error
+    done, sentence = ask_to_adopt(
+        host or given["host"] or "127.0.0.1", port or given["port"], token=token, timeout=5
+    )
+    click.echo(sentence)
+    sys.exit(not done)
 
 
 main.add_command(check)

@@ -147,6 +147,8 @@ class Settings:
         "Directory of the volume that holds the value.",
     )
     pod: str | None = _setting(None, str, "This pod's name. Unset: the host name.")
+    pod_uid: str | None = _setting(None, str, "This pod's UID, by the Downward API, for the ledger.")
+    node: str | None = _setting(None, str, "This pod's node, likewise.")
     service: str | None = _setting(
         None, str, "The headless service, short or full. Unset: from the pod's full name. Empty: no peers."
     )
@@ -180,6 +182,16 @@ class Settings:
         Duration(zero=True),
         "At the start, for another process to leave the volume. Unset: for ever, not ready, where the pod "
         f"has a full name, as in a cluster; else {Duration.shown(LOCK_WAIT)}.",
+    )
+    adopt: bool = _setting(
+        False,  # noqa: FBT003 - a default
+        click.BOOL,
+        "Take the volume as it is, at each start: no verdict rests on what was before.",
+    )
+    refuse_foreign_volume: bool = _setting(
+        False,  # noqa: FBT003 - a default
+        click.BOOL,
+        "Be not ready where there is evidence that the volume is another pod's, or another pod's too.",
     )
     body_timeout: float = _setting(30.0, Duration(), "For a client to send its value.")
     client_timeout: float = _setting(

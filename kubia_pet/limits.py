@@ -38,6 +38,17 @@ MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
 PROBE_INTERVAL = 10.0  # after the last write, until the volume is tried by whoever asks whether it works
 PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 
+# --- the ledger -----------------------------------------------------------------------------------
+MAX_STARTS = 64  # that a volume's history has
+MAX_PARENTS = 64  # ids that it had before it was adopted
+FSYNCS_KEPT = 256  # times of the newest
+MAX_LEDGER_BYTES = 1 << 20  # of a file of the ledger: a history, or MAX_PEERS peers
+WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
+WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other
+WITNESS_ROUNDS = 12  # in which peers that have not answered are asked soon again
+MAX_TESTIMONY_BYTES = 1 << 12  # of a peer's answer
+WITNESS_PAUSE = 1.0  # between two writes of what was seen of peers
+
 # --- peers ----------------------------------------------------------------------------------------
 MAX_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
 ADDRESS_CONCURRENCY = 16  # address look-ups, where an answer has no additional section
@@ -94,6 +105,10 @@ PROBE_LIST_PAUSE = 0.25  # between two questions to a pod for everybody's value
 PROBE_FULL_SPEED = 10
 MAX_KEPT_BYTES = 64 * MIB  # of values that are remembered until they are put back
 
+MAX_LEDGER_BYTES = 1 << 19  # of a peer's ledger, which names all that it remembers
+LEDGER_CONCURRENCY = 4  # ledgers on their way at the same time
+LEDGER_PATIENCE = 0.2  # that watchers wait for one
+
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 
@@ -110,7 +125,7 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     client = 2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES + SMALL_BODY_BYTES
     clients = (max_connections + CONNECTION_RESERVE) * client
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
-    watching = max_watchers * watcher
+    watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record

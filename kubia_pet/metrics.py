@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from kubia_pet import logs
 from kubia_pet.model.fault import Fault, Faults
+from kubia_pet.model.ledger import Kind
 from kubia_pet.store import FaultKind
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -100,6 +101,14 @@ class Metrics:
         Gauge("kubia_pet_watchers", "Clients that watch this pod.", registry=self._registry).set_function(
             lambda: self._watchers
         )
+        self._verdicts = cache(
+            Gauge(
+                "kubia_pet_verdict", "1 for the verdict on the volume, 0 for the others.", ("verdict",),
+                registry=self._registry,
+            ).labels
+        )  # fmt: skip
+        for verdict in Kind:
+            self._verdicts(verdict)
         self._discovered_at = float("nan")
         Gauge(
             "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
@@ -151,6 +160,11 @@ class Metrics:
     def cut(self) -> None:
         """Counts an answer whose client did not take it in time."""
         self._cut.inc()
+
+    def judged(self, verdict: str) -> None:
+        """Notes the verdict on the volume."""
+        for each in Kind:
+            self._verdicts(each).set(each == verdict)
 
     def render(self) -> bytes:
         """All of it in the text format."""

@@ -2,6 +2,6 @@
 
 from kubia_pet.discovery.discovered import Discovered
 from kubia_pet.discovery.discovery import Discovery, DiscoveryObserver
-from kubia_pet.discovery.resolver import Resolver, service_of
+from kubia_pet.discovery.resolver import Resolver, full_name_of, service_of
 
-__all__ = ["Discovered", "Discovery", "DiscoveryObserver", "Resolver", "service_of"]
+__all__ = ["Discovered", "Discovery", "DiscoveryObserver", "Resolver", "full_name_of", "service_of"]

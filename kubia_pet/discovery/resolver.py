@@ -188,6 +188,17 @@ def service_of(pod: str) -> str | None:
     return f"{match[1]}." if match else None
 
 
+def full_name_of(pod: str, service: str | None) -> str | None:
+    """The pod's full name, in lower case, as its peers know it; None where it has none.
+
+    That is so without a headless service: in plain Docker each container has a new name.
+    """
+    if service is None:
+        return None
+    full = service if ".svc." in service else service_of(pod)
+    return f"{pod}.{full}".rstrip(".").lower() if full else None
+
+
 def _negative_ttl(error: dns.resolver.NXDOMAIN) -> float:
     """How long "no such name" holds (RFC 2308), of the name asked last; 0 where that is not said."""
     with suppress(Exception):  # a stranger's bytes, again

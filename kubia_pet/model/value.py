@@ -4,14 +4,20 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
+from kubia_pet.model.commit import Commit
+
 NO_VALUE = "No data posted yet"
 
 
 @dataclass(frozen=True)
 class Value:
-    """The stored bytes, exactly as they were posted."""
+    """The stored bytes, exactly as they were posted, and the number of the commit that stored them.
+
+    The same bytes stored again are another value; `commit` is None where it is not known, as with a peer's.
+    """
 
     data: bytes
+    commit: Commit | None = None
 
     @cached_property
     def etag(self) -> str:

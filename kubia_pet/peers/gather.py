@@ -16,7 +16,7 @@ from kubia_pet.model.value import Value
 from kubia_pet.peers.connection import FetchError, Response, no_answer_within
 from kubia_pet.peers.fanout import FanOut
 from kubia_pet.peers.pool import ConnectionPool
-from kubia_pet.peers.result import PeerResult, is_ending, judge, value_in
+from kubia_pet.peers.result import PeerResult, is_ending, judge, ledger_version_of, value_in
 from kubia_pet.peers.results import Results
 from kubia_pet.peers.suspects import Suspects
 
@@ -48,6 +48,8 @@ class Gathered:
 class Cluster:
     """Asks the peers that discovery finds for their values.
 
+    `on_response` is told of each response.
+
     Use it as an async context manager: its connections are kept alive between two gatherings and closed
     at its exit. `peer_timeout`, `connect_timeout` and `gather_timeout` are seconds; `peer_limit` and
     `gather_limit` bound the bytes of one peer's value and of all together, so that gatherings need up
@@ -66,6 +68,7 @@ class Cluster:
         observer: ClusterObserver,
     ) -> None:
         self.discovery = discovery
+        self.on_response: Callable[[Peer, Response], None] = lambda _, __: None
         self._gather_timeout = gather_timeout
         self._late = no_answer_within(gather_timeout).diagnostic
         self._observer = observer
@@ -154,7 +157,13 @@ class Cluster:
     def _done(self, moment: int, peer: Peer, fetched: asyncio.Future[Response]) -> None:
         try:
             response = fetched.result()
-            result = PeerResult(peer, value_in(response), ending=is_ending(response))
+            self.on_response(peer, response)
+            result = PeerResult(
+                peer,
+                value_in(response),
+                ending=is_ending(response),
+                ledger_version=ledger_version_of(response),
+            )
         except FetchError as error:
             result = PeerResult(peer, error=error.diagnostic)
             self._failed(peer, error)

@@ -21,22 +21,25 @@ from kubia_pet.peers.connection import (
 )
 
 _REQUEST = (
-    b"GET /data HTTP/1.1\r\nHost: %b:%d\r\nUser-Agent: kubia-pet/"
+    b"GET %b HTTP/1.1\r\nHost: %b:%d\r\nUser-Agent: kubia-pet/"
     + __version__.encode()
-    + b"\r\nAccept: */*\r\nAccept-Encoding: identity\r\n\r\n"
+    + b"\r\nAccept: */*\r\nAccept-Encoding: identity\r\nKubia-Pet-Peer: ?1\r\n\r\n"
 )
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
 
 class ConnectionPool:
-    """Fetches `/data`, PEER_CONCURRENCY at the same time, and keeps one connection to each endpoint.
+    """Fetches `path`, PEER_CONCURRENCY at the same time, and keeps one connection to each endpoint.
 
     A peer is asked by its full name (Host): a pod that meanwhile has another's address can tell, and answers
     421. `timeout` and `connect_timeout` are seconds, of a whole response and of one connection; `limit` and
     `judge` are those of a PeerConnection.
     """
 
-    def __init__(self, *, timeout: float, connect_timeout: float, limit: int, judge: Judge) -> None:
+    def __init__(
+        self, *, timeout: float, connect_timeout: float, limit: int, judge: Judge, path: str = "/data"
+    ) -> None:
+        self._path = path.encode()
         self._timeout = timeout
         self._connect_timeout = connect_timeout
         self._limit = limit
@@ -95,7 +98,7 @@ class ConnectionPool:
         retry: Callable[[], None] | None = None,
     ) -> None:
         response.add_done_callback(partial(self._done, connection, endpoint))
-        connection.send(_REQUEST % (_host(peer, endpoint), endpoint[1]), response, retry)
+        connection.send(_REQUEST % (self._path, _host(peer, endpoint), endpoint[1]), response, retry)
 
     def _done(
         self, connection: PeerConnection, endpoint: Endpoint, response: asyncio.Future[Response]

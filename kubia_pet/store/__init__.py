@@ -12,6 +12,7 @@ from kubia_pet.store.errors import (
     VolumeUnavailableError,
     VolumeUnusableError,
 )
+from kubia_pet.store.ledger import Ledger
 from kubia_pet.store.storage import Storage
 from kubia_pet.store.store import Store, StoreObserver
 from kubia_pet.store.volume import Volume
@@ -19,6 +20,7 @@ from kubia_pet.store.volume import Volume
 __all__ = [
     "Condition",
     "FaultKind",
+    "Ledger",
     "PreconditionFailedError",
     "Storage",
     "Store",

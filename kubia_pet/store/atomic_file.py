@@ -22,6 +22,14 @@ class UnconfirmedError(OSError):
     """The directory was not fsynced after a change: nobody knows which file a crash would leave."""
 
 
+def sync(file: int) -> None:
+    """Returns when an open file, or directory, is on the disk and not only in its cache."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)  # there fsync leaves the bytes in the drive's cache
+    else:
+        os.fsync(file)
+
+
 @dataclass(frozen=True)
 class AtomicFile:
     """The file `name` of a directory with one writer. Each call takes that directory, opened, and blocks.
@@ -31,6 +39,7 @@ class AtomicFile:
     """
 
     name: str
+    fsync: Callable[[int], None] = sync
 
     @property
     def temporary(self) -> str:
@@ -58,7 +67,7 @@ class AtomicFile:
                     rest = rest[os.write(file, rest) :]
                 if mark is not None:
                     mark(file)
-                sync(file)
+                self.fsync(file)
             finally:
                 os.close(file)
         except OSError:
@@ -72,12 +81,12 @@ class AtomicFile:
         except OSError:
             self._discard_staged(directory)
             raise
-        _confirm(directory)
+        self._confirm(directory)
 
     def remove(self, directory: int) -> None:
         """Removes the file; returns when that survives a crash. Nothing to remove is no error."""
         _unlink(self.name, directory)
-        _confirm(directory)
+        self._confirm(directory)
 
     def discard(self, directory: int) -> None:
         """Removes what was staged and not published, if anything; another's directory there is moved away."""
@@ -98,24 +107,15 @@ class AtomicFile:
             raise OSError(error.errno, told) from error
         log.warning("%s is a directory: moved to %s", self.temporary, free)
 
+    def _confirm(self, directory: int) -> None:
+        try:
+            self.fsync(directory)
+        except OSError as error:
+            raise UnconfirmedError(error.errno, error.strerror) from error
+
     def _discard_staged(self, directory: int) -> None:
         with suppress(OSError):  # the next one to stage does it
             self.discard(directory)
-
-
-def sync(file: int) -> None:
-    """Returns when an open file, or directory, is on the disk and not only in its cache."""
-    if sys.platform == "darwin":
-        fcntl.fcntl(file, fcntl.F_FULLFSYNC)  # there fsync leaves the bytes in the drive's cache
-    else:
-        os.fsync(file)
-
-
-def _confirm(directory: int) -> None:
-    try:
-        sync(directory)
-    except OSError as error:
-        raise UnconfirmedError(error.errno, error.strerror) from error
 
 
 def _exists(name: str, directory: int) -> bool:

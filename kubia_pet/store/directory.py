@@ -1,17 +1,38 @@
 """How a volume's directory is opened and locked, and what to say where that cannot be."""
 
+import errno
 import fcntl
 import os
 import stat
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from kubia_pet.model.mount import Mount, mount_of
 from kubia_pet.store.errors import VolumeLockedError, VolumeUnusableError, reason
+from kubia_pet.store.ledger_file import open_directory, open_in_place
+
+LOCK = "lock"
 
 
-def open_locked(path: Path, *, wait: float) -> int:
-    """The directory, opened, with an exclusive lock that goes when it is closed, or its process ends.
+class Locked(NamedTuple):
+    """A directory, opened, with an exclusive lock on it, and on the file `file` in it where that can be.
+
+    Both locks go when they are closed, or their process ends.
+    """
+
+    directory: int
+    file: int | None
+
+    def close(self) -> None:
+        """Gives both locks back."""
+        if self.file is not None:
+            os.close(self.file)
+        os.close(self.directory)
+
+
+def open_locked(path: Path, *, wait: float) -> Locked:
+    """The directory, locked.
 
     Raises VolumeLockedError where another process has it for longer than `wait` seconds, VolumeUnusableError
     where it is missing; any other OSError of opening it.
@@ -24,8 +45,9 @@ def open_locked(path: Path, *, wait: float) -> int:
             f"{path} is not a directory ({reason(error)}): mount a volume there, create it, "
             "or name another with --data-dir."
         ) from error
+    locked = None
     try:
-        while not _try_lock(directory):
+        while (locked := _try_lock(directory)) is None:
             if time.monotonic() >= deadline:
                 raise VolumeLockedError(  # noqa: TRY301 - the directory is closed below
                     f"{path} is locked by another process: a kubia-pet that is still ending, a "
@@ -35,7 +57,7 @@ def open_locked(path: Path, *, wait: float) -> int:
     except BaseException:
         os.close(directory)
         raise
-    return directory
+    return locked
 
 
 def how_to_permit(path: Path, error: OSError) -> str:
@@ -78,13 +100,45 @@ def _mount_of(path: Path) -> Mount:
     return mount_of(str(path.absolute()), table)
 
 
-def _try_lock(directory: int) -> bool:
+def _try_lock(directory: int) -> Locked | None:
+    """None where another process has one of the two locks."""
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return Locked(directory, _lock_file(directory))
     except BlockingIOError:
-        return False
+        return None
     except OSError as error:
         raise VolumeUnusableError(
             f"The volume cannot be locked ({reason(error)}): its file system must support flock."
         ) from error
-    return True
+
+
+def _lock_file(directory: int) -> int | None:
+    """A file that is never renamed, locked: on NFS by the server, where a directory's lock is the node's own.
+
+    NFS locks what is open for writing only (EBADF, flock(2)). Elsewhere it is not: that would keep an
+    administrator from remounting the volume read-only. None where there can be no such file, or no such lock;
+    raises BlockingIOError where another process has it.
+    """
+    try:
+        ledger = open_directory(directory)
+    except OSError:
+        return None
+    try:
+        for how in (os.O_RDONLY, os.O_RDWR):
+            file = open_in_place(ledger, LOCK, how)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(file)
+                if error.errno != errno.EBADF:
+                    raise
+            else:
+                return file
+    except BlockingIOError:
+        raise
+    except OSError:
+        return None
+    finally:
+        os.close(ledger)
+    return None

@@ -9,6 +9,7 @@ from kubia_pet.limits import FAULT_POLL_INTERVAL, SLOW_DISK_TIME
 from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.store.errors import VolumeUnavailableError, translated
 from kubia_pet.store.storage import Storage
+from kubia_pet.store.value_file import Content
 
 _WRITE_ERRORS = {
     Fault.DISK_FULL: errno.ENOSPC,
@@ -37,7 +38,7 @@ class FaultyVolume:
         """As the volume does."""
         self._volume.open(wait)
 
-    def read(self) -> bytes | None:
+    def read(self) -> Content | None:
         """What the volume has, or what it should have been given."""
         self._wait()
         if self._faults.has(Fault.DISK_ERROR):
@@ -45,12 +46,17 @@ class FaultyVolume:
             raise translated(_error(errno.EIO), what)
         forgetting = self._faults.setting(Fault.FORGET)
         if self._unwritten is not None and self._unwritten[0] == forgetting:
-            return self._unwritten[1]
+            data = self._unwritten[1]
+            return None if data is None else Content(data, None)
         return self._volume.read()
 
-    def read_at_once(self) -> bytes | None:
+    def read_at_once(self) -> Content | None:
         """Nothing while a fault is set: `read` knows."""
         return None if self._faults.active() else self._volume.read_at_once()
+
+    def is_empty_at_once(self) -> bool:
+        """Not while a fault is set."""
+        return not self._faults.active() and self._volume.is_empty_at_once()
 
     def replace(self, data: bytes) -> None:
         """Stores it, forgets it, or fails."""

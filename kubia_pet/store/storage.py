@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Protocol
 
+from kubia_pet.store.value_file import Content
+
 
 class Storage(Protocol):
-    """One value's place. Every call but `read_at_once` blocks, and raises StoreError.
+    """One value's place. Every call but those at once blocks, and raises StoreError.
 
     Changes come from one thread, one after the other; reads from another one at the same time.
     """
@@ -21,11 +23,14 @@ class Storage(Protocol):
         StoreError where it has a fault that may pass.
         """
 
-    def read(self) -> bytes | None:
-        """The bytes on the disk now, of which no crash can take any back; None where there is no value."""
+    def read(self) -> Content | None:
+        """What is on the disk now, of which no crash can take any back; None where there is no value."""
 
-    def read_at_once(self) -> bytes | None:
-        """The bytes on the disk now, without waiting for it; None where only `read` can tell."""
+    def read_at_once(self) -> Content | None:
+        """What is on the disk now, without waiting for it; None where only `read` can tell."""
+
+    def is_empty_at_once(self) -> bool:
+        """Whether there is no value, told without waiting; False also where only `read` can tell."""
 
     def replace(self, data: bytes) -> None:
         """Makes `data` the value, durably. On an error before the rename the old value stands."""

@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
-from typing import Protocol, Self
+from collections.abc import Callable
+from typing import Protocol, Self, TypeVar
 
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
+from kubia_pet.model.unknown import UNKNOWN, Unknown
 from kubia_pet.model.value import Value
 from kubia_pet.store.commits import CommitObserver, Commits
 from kubia_pet.store.condition import Change, Condition
 from kubia_pet.store.errors import StoreError, VolumeLockedError, VolumeUnusableError
 from kubia_pet.store.health import Health
 from kubia_pet.store.storage import Storage
+from kubia_pet.store.value_file import Content
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -77,11 +81,12 @@ class Store:
         """The value, None where there is none. Raises StoreError."""
         return self._looks.submit()
 
-    def read_at_once(self) -> Value | None:
-        """The value, where the kernel has it in memory; None where only `read` can tell."""
+    def read_at_once(self) -> Value | Unknown | None:
+        """The value, where the kernel has it in memory; UNKNOWN where only `read` can tell."""
         value = self._as_value(self._volume.read_at_once())
-        if value is not None:
-            self._saw(value)
+        if value is None and not self._volume.is_empty_at_once():
+            return UNKNOWN
+        self._saw(value)
         return value
 
     def write(self, data: bytes, condition: Condition | None = None) -> asyncio.Future[None]:
@@ -103,7 +108,7 @@ class Store:
 
     def _look(self) -> asyncio.Future[Value | None]:
         value = self.read_at_once()
-        if value is None:
+        if value is UNKNOWN:
             looking = self._reader.submit(self._see)
             looking.add_done_callback(self._looked)
         else:
@@ -114,14 +119,19 @@ class Store:
     def _see(self) -> Value | None:
         return self._as_value(self._volume.read())
 
-    def _as_value(self, data: bytes | None) -> Value | None:
-        """Bytes that were seen before keep their derived forms; those of new ones are made here."""
-        if data is None:
+    def _as_value(self, content: Content | None) -> Value | None:
+        """What was seen before keeps its derived forms; those of something new are made here.
+
+        A number that is another value's is none.
+        """
+        if content is None:
             return None
         last = self._last_seen  # another thread may be here too
-        if last is not None and last.data == data:
+        if last is not None and last.data == content.data and last.commit == content.commit:
             return last
-        value = Value(data)
+        value = Value(*content)
+        if value.commit is not None and value.commit.digest != value.etag:
+            value = Value(content.data)
         _ = value.etag, value.text
         return value
 
@@ -139,6 +149,14 @@ class Store:
         await self._health.require()
         await self._looks.submit()
         await self._reader.submit(self._volume.require_writable)
+
+    async def between_commits(self, job: Callable[[], T]) -> T:
+        """Runs it in the thread of all changes, while there is none. Raises StoreError if that takes too long."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._writer.submit(job)
+        except TimeoutError as error:
+            raise self._health.too_slow() from error
 
     async def _leave(self) -> None:
         # Behind a commit that still hangs: whoever has the lock next must not find it writing.

@@ -4,15 +4,26 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import NamedTuple
 
 from kubia_pet.limits import MAX_NOWAIT_BYTES
+from kubia_pet.model.commit import Commit
+from kubia_pet.store.commit_number import number_of
 from kubia_pet.store.errors import ValueUnreadableError, reason, translated
-from kubia_pet.store.nowait import Seen, prepare
+from kubia_pet.store.nowait import Seen, is_missing, prepare
 
 FILE = "kubia.txt"
+_NAME = FILE.encode()
 _PORTION = 4096  # bytes
 # How opening something that is no file of ours fails: a link, a socket, a device, another user's file.
 _NOT_OURS = {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EOPNOTSUPP, errno.EACCES, errno.EPERM}
+
+
+class Content(NamedTuple):
+    """What a value's file holds: its bytes, and the number that it has, if any, whether or not it is theirs."""
+
+    data: bytes
+    commit: Commit | None
 
 
 class ValueFile:
@@ -21,11 +32,13 @@ class ValueFile:
     def __init__(self, path: Path, limit: int) -> None:
         self._path = path / FILE
         self._limit = limit
+        self._directory = os.fsencode(path.absolute())
         self._absolute = os.fsencode(path.absolute() / FILE)
         self._seen: Seen | None = None  # where looks at once can be
+        self._commit: Commit | None = None  # of that one: to change it changes the file's time, too
 
-    def read(self, directory: int) -> bytes | None:
-        """Its bytes; None where there is none. Raises ValueUnreadableError, or VolumeUnavailableError."""
+    def read(self, directory: int) -> Content | None:
+        """What it holds; None where there is none. Raises ValueUnreadableError, or VolumeUnavailableError."""
         try:
             return self._read(directory)
         except OSError as error:
@@ -35,9 +48,17 @@ class ValueFile:
                 ) from error
             raise translated(error, f"The value on {self._path.parent} cannot be read") from error
 
-    def read_at_once(self) -> bytes | None:
-        """Its bytes now, without waiting for the volume; None where only `read` can tell."""
-        return self._seen.read(self._absolute) if self._seen is not None else None
+    def read_at_once(self) -> Content | None:
+        """What it holds now, without waiting for the volume; None where only `read` can tell."""
+        data = self._seen.read(self._absolute) if self._seen is not None else None
+        return None if data is None else Content(data, self._commit)
+
+    def is_missing_at_once(self, own: os.stat_result) -> bool:
+        """Whether its directory is `own` and it is not there; False also where only `read` can tell.
+
+        And where a file was read before that is gone now: `read` lets go of it.
+        """
+        return self._seen is None and is_missing(self._directory, own, _NAME)
 
     def forget(self) -> None:
         """Lets go of the file that was read last."""
@@ -45,7 +66,7 @@ class ValueFile:
         if seen is not None:
             seen.close()
 
-    def _read(self, directory: int) -> bytes | None:
+    def _read(self, directory: int) -> Content | None:
         self.forget()
         try:
             file = open_value(directory)
@@ -65,19 +86,20 @@ class ValueFile:
                 taken += len(piece)
                 if taken == found.st_size:
                     break
+            commit = number_of(file)
             # With another name the file could be in another directory at our path, and nobody would notice.
             if (
                 taken == found.st_size <= min(self._limit, MAX_NOWAIT_BYTES)
                 and found.st_nlink == 1
                 and prepare(file)
             ):
-                self._seen = Seen(file, found)
+                self._seen, self._commit = Seen(file, found), commit
         finally:
             if self._seen is None:
                 os.close(file)
         if taken == most:  # it has grown
             raise self._too_long()
-        return b"".join(pieces)
+        return Content(b"".join(pieces), commit)
 
     def _too_long(self) -> ValueUnreadableError:
         return ValueUnreadableError(

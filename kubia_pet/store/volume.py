@@ -5,13 +5,17 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from kubia_pet.limits import PROBE_BYTES
+from kubia_pet.model.continuity import Found
+from kubia_pet.model.value import Value
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
-from kubia_pet.store.directory import how_to_permit, open_locked
+from kubia_pet.store.directory import Locked, how_to_permit, open_locked
 from kubia_pet.store.errors import (
     ChangeUnconfirmedError,
+    StoreError,
     ValueUnreadableError,
     VolumeLockedError,
     VolumeUnavailableError,
@@ -19,7 +23,9 @@ from kubia_pet.store.errors import (
     reason,
     translated,
 )
-from kubia_pet.store.value_file import FILE, ValueFile, open_value
+from kubia_pet.store.fsync import FsyncTimes
+from kubia_pet.store.ledger import Ledger
+from kubia_pet.store.value_file import FILE, Content, ValueFile, open_value
 
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -31,11 +37,14 @@ class Volume:
     place. `read` never shows what a crash could still take back.
     """
 
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(self, path: Path, limit: int, ledger: Ledger | None = None) -> None:
         self.path = path
-        self._file = AtomicFile(FILE)
+        self.ledger = ledger or Ledger()
+        self.fsyncs = FsyncTimes()
+        self._file = AtomicFile(FILE, self.fsyncs.sync)
         self._value = ValueFile(path, limit)
-        self._directory = -1
+        self._held: Locked | None = None
+        self._directory = -1  # the locked one
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
         self._locked = ""  # what was said of another process that has the lock, as long as it is not held
         self._mounted = False
@@ -49,13 +58,14 @@ class Volume:
             self._mounted = self.path.is_mount()
             self._hold(self._lock(wait))
             self._recover()
+            self.ledger.begin(self._directory, self.found())
             self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
                 raise VolumeUnusableError(how_to_permit(self.path, error)) from error
             raise translated(error, f"The volume {self.path} has a fault") from error
 
-    def read(self) -> bytes | None:
+    def read(self) -> Content | None:
         """See Storage."""
         with self._publishing:
             self._require_own_directory()
@@ -63,38 +73,66 @@ class Volume:
                 raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the last change; it is being repeated."
                 )
-            return self._read()
+            return self._value.read(self._directory)
 
-    def read_at_once(self) -> bytes | None:
+    def read_at_once(self) -> Content | None:
         """See Storage."""
         if not self._publishing.acquire(blocking=False):
             return None
         try:
-            return None if self._unconfirmed else self._value.read_at_once()
+            return None if self._unconfirmed else self._numbered(self._value.read_at_once())
         finally:
             self._publishing.release()
 
-    def replace(self, data: bytes, mark: Callable[[int], None] | None = None) -> None:
-        """See Storage; `mark` is called with the new file before its fsync, as AtomicFile does."""
-        self._require_own_directory()
+    def is_empty_at_once(self) -> bool:
+        """See Storage."""
+        if not self._publishing.acquire(blocking=False):
+            return False
         try:
-            self._file.stage(self._directory, data, mark)
+            if self._own is None or self._unconfirmed:
+                return False
+            return self._value.is_missing_at_once(self._own)
+        finally:
+            self._publishing.release()
+
+    def replace(self, data: bytes) -> None:
+        """See Storage."""
+        self._require_own_directory()
+        commit = self.ledger.number(Value(data).etag)
+        try:
+            self._file.stage(self._directory, data, partial(self.ledger.mark, commit))
         except OSError as error:
             raise translated(error, f"The value was not stored on {self.path}, the old one stands") from error
         self._publish(self._file.publish)
+        self.ledger.committed(commit)
 
     def remove(self) -> None:
         """See Storage."""
         self._require_own_directory()
+        commit = self.ledger.number(None)
+        self.ledger.put(commit)
         self._publish(self._file.remove)
+        self.ledger.committed(commit)
+
+    def found(self) -> Found:
+        """What stands in the value's place, for the ledger to judge."""
+        try:
+            content = self._read()
+        except StoreError:
+            return Found(None, readable=False)
+        if content is None:
+            return Found(None)
+        digest = Value(content.data).etag
+        own = content.commit is not None and content.commit.digest == digest
+        return Found(digest, content.commit if own else None)
 
     def probe(self) -> None:
         """See Storage; takes a directory that was made or mounted anew at the same path for its own."""
         try:
             if not self._is_own_directory():
                 self._reopen()
-            if self._unconfirmed and (data := self._read()) is not None:
-                self.replace(data)
+            if self._unconfirmed and (content := self._read()) is not None:
+                self.replace(content.data)
             self._try_writing()
             self._unconfirmed = False
             with suppress(ValueUnreadableError):  # whoever reads it is told
@@ -114,9 +152,14 @@ class Volume:
 
     def close(self) -> None:
         """See Storage."""
+        self.ledger.end()
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._publishing:
-            if self._directory >= 0:
-                os.close(self._directory)
+            if self._held is not None:
+                self._held.close()
+                self._held = None
                 self._directory = -1
                 self._own = None
             self._value.forget()
@@ -124,22 +167,24 @@ class Volume:
     def _reopen(self) -> None:
         if self._mounted and not self.path.is_mount():  # what lies under a mount point is not the volume
             raise VolumeUnavailableError(f"Nothing is mounted on {self.path}.")
-        directory = self._lock(0)
+        locked = self._lock(0)
         with self._publishing:
-            self.close()
-            self._hold(directory)
+            self._let_go()
+            self._hold(locked)
             self._recover()
+        self.ledger.begin(self._directory, self.found())
 
-    def _lock(self, wait: float) -> int:
+    def _lock(self, wait: float) -> Locked:
         try:
             return open_locked(self.path, wait=wait)
         except VolumeLockedError as error:
             self._locked = str(error)
             raise
 
-    def _hold(self, directory: int) -> None:
-        self._directory = directory
-        self._own = os.fstat(directory)
+    def _hold(self, locked: Locked) -> None:
+        self._held = locked
+        self._directory = locked.directory
+        self._own = os.fstat(locked.directory)
         self._locked = ""
 
     def _recover(self) -> None:
@@ -194,9 +239,14 @@ class Volume:
                 self._value.forget()
             self._unconfirmed = False
 
-    def _read(self) -> bytes | None:
+    def _read(self) -> Content | None:
         with self._publishing:
-            return self._value.read(self._directory)
+            return self._numbered(self._value.read(self._directory))
+
+    def _numbered(self, content: Content | None) -> Content | None:
+        if content is None or content.commit is not None:
+            return content
+        return Content(content.data, self.ledger.number_of(lambda: Value(content.data).etag))
 
     def _try_writing(self) -> None:
         """Does all of a small write but its rename."""

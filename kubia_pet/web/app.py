@@ -1,22 +1,28 @@
 """The application: its parts, put together."""
 
+import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from kubia_pet.config import Settings
-from kubia_pet.discovery import Discovery, Resolver
+from kubia_pet.discovery import Discovery, Resolver, full_name_of
 from kubia_pet.limits import MAX_STORED_BYTES
 from kubia_pet.metrics import Metrics
 from kubia_pet.model.fault import Faults
+from kubia_pet.model.ledger_state import Identity
 from kubia_pet.peers.gather import Cluster
-from kubia_pet.store import Store, StoreError, Volume
+from kubia_pet.peers.ledgers import PeerLedgers
+from kubia_pet.peers.witnesses import Witnesses
+from kubia_pet.store import Ledger, Store, StoreError, Volume
 from kubia_pet.store.faults import FaultyVolume
-from kubia_pet.store.storage import Storage
+from kubia_pet.store.host import boot_id, mount_at
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.changes import ChangeLog
 from kubia_pet.web.connections import Connections
@@ -25,6 +31,7 @@ from kubia_pet.web.events import Broadcaster, Snapshots
 from kubia_pet.web.handlers import (
     EventHandlers,
     FaultHandlers,
+    LedgerHandlers,
     OpsHandlers,
     OverviewHandlers,
     ValueHandlers,
@@ -46,7 +53,9 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
 
     Its store is open, and locked, from start-up to clean-up.
     """
-    volume: Storage = Volume(settings.data_dir, max(settings.max_value, MAX_STORED_BYTES))
+    name = full_name_of(pod, service)
+    ledger = Ledger(Identity(name, settings.pod_uid, settings.node), adopt=settings.adopt)
+    volume = Volume(settings.data_dir, max(settings.max_value, MAX_STORED_BYTES), ledger)
     faults = Faults() if settings.faults else None
     metrics = Metrics(faults)
     store = Store(
@@ -56,18 +65,41 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         observer=metrics,
     )
     cluster = _cluster(settings, store, metrics, pod=pod, service=service, port=port) if service else None
+    witnesses = Witnesses(
+        store,
+        ledger,
+        volume.found,
+        cluster.discovery if cluster is not None else None,
+        name=name,
+        is_cluster=settings.pod_uid is not None or "KUBERNETES_SERVICE_HOST" in os.environ,
+        peer_timeout=settings.peer_timeout,
+        connect_timeout=settings.connect_timeout,
+        observer=metrics,
+    )
+    if cluster is not None:
+        cluster.on_response = witnesses.gathered
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
     bodies = BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
     changes = ChangeLog()
-    snapshots = Snapshots(pod, store, cluster, faults)
+    ledgers = LedgerHandlers(pod, volume, ledger, witnesses)
+    peer_ledgers = PeerLedgers(timeout=settings.peer_timeout, connect_timeout=settings.connect_timeout)
+    snapshots = Snapshots(pod, store, cluster, peer_ledgers, own_ledger=ledgers.members, faults=faults)
     broadcaster = Broadcaster(snapshots.take, lifecycle, pod=pod, observer=metrics)
     handlers = (
-        ValueHandlers(pod, store, bodies, changes),
-        OverviewHandlers(pod, store, cluster),
+        ValueHandlers(pod, store, witnesses, bodies, changes),
+        OverviewHandlers(pod, store, cluster, witnesses),
         EventHandlers(
             pod, broadcaster, lifecycle, most=settings.max_watchers, patience=settings.client_timeout
         ),
-        OpsHandlers(pod, store, metrics, lifecycle, with_faults=settings.faults),
+        OpsHandlers(
+            pod,
+            store,
+            metrics,
+            lifecycle,
+            refusing=witnesses if settings.refuse_foreign_volume else None,
+            with_faults=settings.faults,
+        ),
+        ledgers,
         *((FaultHandlers(pod, faults),) if faults is not None else ()),
     )
     app = web.Application()
@@ -92,7 +124,9 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         app.middlewares.append(injection.handle)
         app.on_response_prepare.append(injection.mark)
     app.on_cleanup.append(changes.end)
-    app.cleanup_ctx.extend(_held(part) for part in (token, store, cluster) if part is not None)
+    surroundings = _surroundings(settings.data_dir.resolve(), ledger, witnesses)
+    parts = (token, surroundings, store, cluster, witnesses, peer_ledgers)
+    app.cleanup_ctx.extend(_held(part) for part in parts if part is not None)
     return app
 
 
@@ -128,6 +162,14 @@ async def _is_ready(store: Store) -> bool:
     except StoreError:
         return False
     return True
+
+
+@asynccontextmanager
+async def _surroundings(data_dir: Path, ledger: Ledger, witnesses: Witnesses) -> AsyncIterator[None]:
+    """Where the program runs is known before the volume is opened."""
+    ledger.identity = replace(ledger.identity, boot_id=await boot_id())
+    witnesses.mount = await mount_at(data_dir)
+    yield
 
 
 def _held(part: AbstractAsyncContextManager[Any]) -> Callable[[web.Application], AsyncIterator[None]]:

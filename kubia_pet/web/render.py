@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kubia_pet.discovery import Discovered
@@ -42,6 +42,7 @@ class Overview:
     pod: str
     own: Value | None
     gathered: Gathered | None
+    ledger: Mapping[str, object] | None = None
 
     @property
     def size(self) -> int:
@@ -67,6 +68,7 @@ class Overview:
             discovered, answers = self.gathered.discovered, self.gathered.answers
             members["service"] = discovered.service
             members["discovery"] = discovered.state()
+        members["ledger"] = self.ledger
         output = _Output()
         output.add(_json(members).removesuffix("\n}") + ',\n  "peers": [')
         for number, answer in enumerate(answers):
@@ -164,6 +166,23 @@ def _shown(value: Value | None) -> Iterator[str]:
     if value is None:
         return iter((NO_VALUE,))
     return in_one_line(value.data.decode(errors="surrogateescape"))
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The begin of a value, safe to show in one line; whether there is more, and whether it is no UTF-8."""
+
+    text: str
+    cut: bool
+    binary: bool
+
+
+def preview(value: Value, most: int) -> Preview:
+    """`most` characters of it, before they are escaped."""
+    text = utf8(value.data)
+    begin = value.data[: 4 * most].decode(errors="surrogateescape") if text is None else text
+    shown = "".join(in_one_line(begin[:most]))
+    return Preview(shown, cut=len(value.data if text is None else text) > most, binary=text is None)
 
 
 def _value_members(value: Value | None) -> dict[str, str | None]:

@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeGuard, TypeVar
 from aiohttp import HttpVersion11, web
 
 from kubia_pet.limits import MAX_REPLAY_BYTES
+from kubia_pet.model.unknown import UNKNOWN, Unknown
 from kubia_pet.web.connections import Connections
 
 T = TypeVar("T")
@@ -35,11 +36,11 @@ _BODILESS = {204, 304}
 class Work(Generic[T]):
     """What a request asks for, given its body; its outcome is compared by ==.
 
-    `at_once()` is the outcome without waiting for anything, None where only `do` can tell.
+    `at_once()` is the outcome without waiting for anything, UNKNOWN where only `do` can tell.
     """
 
     do: Callable[[bytes], asyncio.Future[T]]
-    at_once: Callable[[], T | None] = lambda: None
+    at_once: Callable[[], T | Unknown] = lambda: UNKNOWN
 
 
 _DONE = web.RequestKey("DONE", tuple[Work[Any], object])
@@ -193,8 +194,8 @@ class ReplayingProtocol(web.RequestHandler):
         Only while this client is alone: many who ask at the same time share more, and cost less.
         """
         began = time.monotonic()
-        outcome = answer.work.at_once() if self._connections.is_alone(self) else None
-        if outcome is None:
+        outcome = answer.work.at_once() if self._connections.is_alone(self) else UNKNOWN
+        if outcome is UNKNOWN:
             self._connections.begin(self)
             self._doing = answer.work.do(data[len(self._read) :])
             self._doing.add_done_callback(partial(self._on_done, answer, data, began))

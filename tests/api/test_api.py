@@ -10,7 +10,7 @@ import pytest
 from kubia_pet import __version__
 from kubia_pet.local.dns_server import NameServer, Zone
 from tests.support.dns_server import NAME
-from tests.support.pod import Pod
+from tests.support.pod import Pod, files_on
 
 PLAIN = {"Accept": "text/plain"}
 
@@ -57,7 +57,7 @@ async def test_a_body_is_stored_byte_for_byte_whatever_its_type(
 async def test_nothing_else_of_ours_is_visible_on_the_volume(client: aiohttp.ClientSession, pod: Pod) -> None:
     async with client.post("/", data="x") as response:
         assert response.status == 200
-    assert [each.name for each in pod.data_dir.iterdir()] == ["kubia.txt"]
+    assert files_on(pod.data_dir) == ["kubia.txt"]
 
 
 async def test_a_removed_value_is_gone(client: aiohttp.ClientSession, pod: Pod) -> None:
@@ -67,7 +67,7 @@ async def test_a_removed_value_is_gone(client: aiohttp.ClientSession, pod: Pod) 
         assert (response.status, await response.text()) == (200, "Data removed from pod kubia-0\n")
     async with client.get("/data", headers=PLAIN) as response:
         assert (response.status, await response.text()) == (404, "No data posted yet\n")
-    assert list(pod.data_dir.iterdir()) == []
+    assert files_on(pod.data_dir) == []
 
 
 async def test_removing_nothing_is_no_error(client: aiohttp.ClientSession) -> None:

@@ -30,6 +30,17 @@ HEAD = b"HEAD /data HTTP/1.1\r\nHost: a\r\n\r\n"
 MATCH = b"GET /data HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n"
 WITH_BODY = b"GET /data HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\r\n\r\n"
 CHUNKED = b"GET /data HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+ACCEPT = b"\r\nAccept: application/json\r\n\r\n"
+READS = [
+    DATA,
+    OVERVIEW,
+    HEAD,
+    MATCH,
+    DATA.replace(b"\r\n\r\n", ACCEPT),
+    OVERVIEW.replace(b"\r\n\r\n", ACCEPT),
+    b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+]
+DELETE = b"DELETE / HTTP/1.1\r\nHost: a\r\n\r\n"
 OLD = b"GET /data HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 LOOKS = 'kubia_pet_request_seconds_count{method="GET",route="/data",status="200"}'
@@ -99,12 +110,16 @@ def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield pod
 
 
-@pytest.mark.parametrize("name", ["DATA", "OVERVIEW", "HEAD", "MATCH", "OLD"])
-async def test_it_gets_the_same_answer_to_the_byte(held: Pod, name: str) -> None:
-    async with client_of(held.url) as client:
-        await client.ask(post(b"the value"))
-        first, *others = [await client.ask(globals()[name]) for _ in range(20)]
+@pytest.mark.parametrize(
+    "value", [b"the value", b"\xff\0", b"", None], ids=["text", "bytes", "empty", "none"]
+)
+@pytest.mark.parametrize("request_", [*READS, OLD])
+async def test_it_gets_the_same_answer_to_the_byte(held: Pod, request_: bytes, value: bytes | None) -> None:
+    async with client_of(held.url) as client, client_of(held.url) as other:
+        await client.ask(DELETE if value is None else post(value))
+        first, *others = [await client.ask(request_) for _ in range(20)]
         assert (await client.ask(ALIVE)).body == b"alive\n"
+        others += await asyncio.gather(*(each.ask(request_) for each in (client, other)))
     assert {other.without_date() for other in others} == {first.without_date()}
 
 
@@ -140,6 +155,16 @@ async def test_it_is_not_parsed_again(served: Served) -> None:
         for _ in range(100):
             assert (await client.ask(DATA)).body == b"099"
     assert served.parsed < 100  # two a second, and the machine may be slow
+
+
+@pytest.mark.parametrize("value", [b"the value", None], ids=["value", "none"])
+@pytest.mark.parametrize("request_", READS)
+async def test_nor_is_any_other_that_reads(served: Served, request_: bytes, value: bytes | None) -> None:
+    async with client_of(served.url) as client:
+        await client.ask(DELETE if value is None else post(value))
+        for _ in range(100):
+            await client.ask(request_)
+    assert served.parsed < 50
 
 
 async def test_an_empty_line_before_a_request_ends_the_short_cut_of_its_connection(served: Served) -> None:

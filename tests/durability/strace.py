@@ -17,7 +17,7 @@ WAITING = {"futex", "restart_syscall", "sched_yield", "getpid"}
 MEMORY = {"brk", "madvise", "mmap", "mprotect", "munmap"}
 RECEIVES = {"read", "recvfrom"}
 SENDS = {"write", "writev", "sendto", "sendmsg"}
-COMMIT_AND_ANSWER = "trace=openat,fsync,close,renameat,unlinkat," + ",".join(SENDS)
+COMMIT_AND_ANSWER = "trace=openat,fsync,close,pwrite64,renameat,unlinkat," + ",".join(SENDS)
 _LINE = re.compile(r"(?P<tid>\d+) +(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<name>\w+)\()(?P<rest>.*)")
 
 
@@ -133,8 +133,11 @@ class Point(NamedTuple):
     number: int
 
 
-def points_of_a_commit(writer: int, trace: Path, commit: Callable[[], object]) -> list[Point]:
-    """Every call that the thread `writer` makes for one real commit, as it was seen.
+def points_of_a_commit(
+    writer: int, trace: Path, commit: Callable[[], object], *, of_ledger: bool | None = None
+) -> list[Point]:
+    """Every call that the thread `writer` makes for one real commit, as it was seen: only those that are, or
+    are not, for the ledger's sake, where that is asked for.
 
     Those on the pipes are left out, though they count: they tell the event loop and are told by it.
     """
@@ -145,6 +148,7 @@ def points_of_a_commit(writer: int, trace: Path, commit: Callable[[], object]) -
     for call in parsed(f"{writer} {line}" for line in trace.read_text().splitlines()):
         if call.name not in WAITING | MEMORY:
             seen[call.name] += 1
-            if "<pipe:" not in call.arguments:
+            is_ledgers = "/.kubia-pet" in call.arguments or call.name == "fsetxattr"
+            if "<pipe:" not in call.arguments and of_ledger in (None, is_ledgers):
                 points.append(Point(call.name, seen[call.name]))
     return points

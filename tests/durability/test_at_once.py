@@ -18,7 +18,8 @@ from tests.durability.asking import STORED, get, post
 from tests.durability.machine import needs_strace
 from tests.durability.strace import RECEIVES, Call, Strace, parsed
 from tests.durability.volumes import ext4, fuse, run, unmount
-from tests.support.disk import Disk
+from tests.hostile.clients.vitals import files
+from tests.support.disk import Disk, data_of
 from tests.support.pod import Pod, until
 
 LIMIT = 1 << 20
@@ -38,14 +39,14 @@ def volume(tmp_path: Path) -> Iterator[Volume]:
 
 
 def test_a_value_in_memory_is_read_at_once(volume: Volume) -> None:
-    assert volume.read_at_once() == b"value"
+    assert data_of(volume.read_at_once()) == b"value"
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\x00", b"v" * MAX_NOWAIT_BYTES])
 def test_so_is_each_that_was_read_once_byte_for_byte(volume: Volume, data: bytes) -> None:
     volume.replace(data)
-    assert volume.read_at_once() is None
-    assert volume.read() == volume.read_at_once() == data
+    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read()) == data_of(volume.read_at_once()) == data
 
 
 def test_what_others_write_is_never_missed(volume: Volume) -> None:
@@ -53,8 +54,8 @@ def test_what_others_write_is_never_missed(volume: Volume) -> None:
     for number in range(1000):
         data = b"%d" % (number % 500)
         (volume.path / "kubia.txt").write_bytes(data)
-        assert volume.read_at_once() in (None, data)
-        assert volume.read() == data
+        assert data_of(volume.read_at_once()) in (None, data)
+        assert data_of(volume.read()) == data
 
 
 def test_nor_is_what_they_wrote_without_another_time_of_change(volume: Volume) -> None:
@@ -67,18 +68,56 @@ def test_nor_is_what_they_wrote_without_another_time_of_change(volume: Volume) -
     seen.close()
 
 
-def test_that_there_is_no_value_is_left_to_a_look_that_may_wait(volume: Volume) -> None:
+def test_that_there_is_no_value_is_told_at_once_when_it_was_seen_before(volume: Volume) -> None:
+    assert not volume.is_empty_at_once()
     volume.remove()
-    assert volume.read_at_once() is None
-    assert volume.read() is None
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read()) is None
+    assert volume.is_empty_at_once()
+    (volume.path / "kubia.txt").write_bytes(b"by others")
+    assert not volume.is_empty_at_once()
+    (volume.path / "kubia.txt").unlink()
+    assert volume.is_empty_at_once()
+
+
+def test_a_file_that_was_read_and_is_gone_is_left_to_a_look_that_may_wait_and_lets_go_of_it(
+    volume: Volume,
+) -> None:
+    held = files(os.getpid())
+    (volume.path / "kubia.txt").unlink()
+    assert not volume.is_empty_at_once()
+    assert data_of(volume.read()) is None
+    assert volume.is_empty_at_once()
+    assert files(os.getpid()) == held - 1
+
+
+def test_a_value_that_others_bring_is_never_missed(volume: Volume) -> None:
+    volume.remove()
+    volume.read()
+    for _ in range(1000):
+        (volume.path / "kubia.txt").write_bytes(b"there")
+        assert not volume.is_empty_at_once()
+        (volume.path / "kubia.txt").unlink()
+        assert data_of(volume.read()) is None
+
+
+def test_a_removal_that_a_crash_could_take_back_is_not_shown(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    with disk.failing("directory"), pytest.raises(StoreError):
+        volume.remove()
+    assert not volume.is_empty_at_once()
+    volume.probe()
+    assert data_of(volume.read()) is None
+    assert volume.is_empty_at_once()
 
 
 def test_bytes_that_are_not_in_memory_are_not_waited_for(volume: Volume) -> None:
     # To ask for them makes the kernel bring them, which may be quicker than we are.
-    until("a look that came too early", lambda: dropped(volume).read_at_once() is None)
-    assert volume.read() == b"value"
-    assert volume.read_at_once() == b"value"
+    until("a look that came too early", lambda: data_of(dropped(volume).read_at_once()) is None)
+    assert data_of(volume.read()) == b"value"
+    assert data_of(volume.read_at_once()) == b"value"
 
 
 def dropped(volume: Volume) -> Volume:
@@ -95,12 +134,12 @@ def test_a_change_that_a_crash_could_take_back_is_not_shown(
     disk = Disk(monkeypatch)
     with disk.failing("directory"), pytest.raises(StoreError):
         volume.replace(b"new")
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
     with disk.failing(failing), pytest.raises(StoreError):
         volume.probe()
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
     volume.probe()
-    assert volume.read() == volume.read_at_once() == b"new"
+    assert data_of(volume.read()) == data_of(volume.read_at_once()) == b"new"
 
 
 def test_a_path_that_leads_through_a_file_system_that_hangs_is_not_waited_for(
@@ -113,10 +152,27 @@ def test_a_path_that_leads_through_a_file_system_that_hangs_is_not_waited_for(
         volume.close()
         try:
             inner.open(0)
-            assert inner.read() == b"value"
+            assert data_of(inner.read()) == b"value"
             with outer.hung():
-                assert inner.read_at_once() is None
-            assert inner.read() == b"value"
+                assert data_of(inner.read_at_once()) is None
+            assert data_of(inner.read()) == b"value"
+            inner.close()
+        finally:
+            unmount(inner.path)
+
+
+def test_nor_is_one_where_there_is_no_value(volume: Volume, tmp_path: Path) -> None:
+    volume.remove()
+    (tmp_path / "outer.source" / "data").mkdir(parents=True)
+    with fuse(tmp_path / "outer") as outer:
+        inner = Volume(outer.path / "data", LIMIT)
+        run("mount", "--bind", volume.path, inner.path)
+        volume.close()
+        try:
+            inner.open(0)
+            assert inner.read() is None
+            with outer.hung():
+                assert not inner.is_empty_at_once()
             inner.close()
         finally:
             unmount(inner.path)
@@ -128,7 +184,7 @@ def test_no_time_of_access_is_noted_as_that_would_wait_for_the_journal(volume: V
     volume.read()
     before = file.stat().st_atime_ns
     until("another time", lambda: time_of_new_file(volume.path / "now") > before)
-    assert volume.read_at_once() == b"value"
+    assert data_of(volume.read_at_once()) == b"value"
     assert file.stat().st_atime_ns == before
     file.read_bytes()
     assert file.stat().st_atime_ns > before
@@ -157,6 +213,11 @@ def put_another_directory_with_a_link_to_this_file(path: Path) -> None:
     (path / "kubia.txt").hardlink_to(before / "kubia.txt")
 
 
+def put_empty_directory(path: Path) -> None:
+    path.rename(path.with_name("before"))
+    path.mkdir()
+
+
 def put_link(path: Path) -> None:
     (path / "kubia.txt").rename(path / "other.txt")
     (path / "kubia.txt").symlink_to("other.txt")
@@ -181,10 +242,27 @@ def test_what_is_not_the_file_that_was_seen_in_our_directory_is_left_to_a_look_t
     volume: Volume, change: Callable[[Path], None]
 ) -> None:
     change(volume.path)
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
     with suppress(StoreError):
         volume.read()
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [put_empty_directory, put_another_directory, put_another_directory_with_this_file, put_link, put_fifo],
+)
+def test_so_is_that_there_is_none_where_something_else_was_put(
+    volume: Volume, change: Callable[[Path], None]
+) -> None:
+    (volume.path / "kubia.txt").rename(volume.path.with_name("kept"))
+    assert volume.read() is None
+    assert volume.is_empty_at_once()
+    if change is not put_empty_directory:
+        volume.path.with_name("kept").rename(volume.path / "kubia.txt")
+    change(volume.path)
+    (volume.path / "kubia.txt").is_file()  # the kernel remembers what this finds
+    assert not volume.is_empty_at_once()
 
 
 @pytest.mark.parametrize("data", [b"v" * (MAX_NOWAIT_BYTES + 1), b"v" * (LIMIT + 1)])
@@ -192,17 +270,17 @@ def test_a_value_that_is_large_or_over_the_limit_is_left_to_it_too(volume: Volum
     (volume.path / "kubia.txt").write_bytes(data)
     with suppress(StoreError):
         volume.read()
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
 
 
 def test_a_value_with_another_name_is_left_to_it_too(volume: Volume) -> None:
     copy = volume.path.with_name("copy")
     copy.mkdir()
     (copy / "kubia.txt").hardlink_to(volume.path / "kubia.txt")
-    assert volume.read() == b"value"
+    assert data_of(volume.read()) == b"value"
     volume.path.rename(volume.path.with_name("before"))
     copy.rename(volume.path)
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
 
 
 def test_a_limit_of_less_than_that_is_kept_too(volume: Volume) -> None:
@@ -213,13 +291,14 @@ def test_a_limit_of_less_than_that_is_kept_too(volume: Volume) -> None:
         (volume.path / "kubia.txt").write_bytes(data)
         with suppress(StoreError):
             strict.read()
-        assert strict.read_at_once() == told
+        assert data_of(strict.read_at_once()) == told
     strict.close()
 
 
 def test_a_volume_that_is_closed_is_not_read(volume: Volume) -> None:
     volume.close()
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
+    assert not volume.is_empty_at_once()
 
 
 def test_a_file_system_that_does_not_tell_is_not_asked(tmp_path: Path) -> None:
@@ -227,9 +306,9 @@ def test_a_file_system_that_does_not_tell_is_not_asked(tmp_path: Path) -> None:
         volume = Volume(mirrored.path, LIMIT)
         volume.open(0)
         volume.replace(b"value")
-        assert volume.read() == b"value"
+        assert data_of(volume.read()) == b"value"
         with mirrored.hung():
-            assert volume.read_at_once() is None
+            assert data_of(volume.read_at_once()) is None
         volume.close()
 
 

@@ -13,6 +13,7 @@ from tests.durability.strace import COMMIT_AND_ANSWER, RECEIVES, Call, Strace, p
 from tests.support.pod import Pod
 
 TEMPORARY = "/.kubia.txt.tmp>"
+LEDGER = "/.kubia-pet/"
 TRACED = ("-y", "-s", "200", "-e", f"{COMMIT_AND_ANSWER},{','.join(RECEIVES)}")
 
 
@@ -30,6 +31,10 @@ def step(call: Call) -> str | None:
     match call.name:
         case "renameat":
             return "rename"
+        case "fsync" if LEDGER in call.arguments:
+            return "fsync of the number"
+        case "write" | "pwrite64" if LEDGER in call.arguments:
+            return "number"
         case "fsync":
             return "fsync of the file" if TEMPORARY in call.arguments else "fsync of the directory"
         case "write" if TEMPORARY in call.arguments:
@@ -75,7 +80,9 @@ def test_an_empty_post_is_fsynced_too(pod: Pod, tmp_path: Path) -> None:
     assert seen == ["fsync of the file", "rename", "fsync of the directory", "answer"]
 
 
-def test_a_delete_is_answered_after_unlink_and_fsync_of_the_directory(pod: Pod, tmp_path: Path) -> None:
+def test_a_delete_is_answered_after_its_number_and_the_unlink_by_one_fsync_more_than_it_needs(
+    pod: Pod, tmp_path: Path
+) -> None:
     post(pod, b"to be removed")
     trace = tmp_path / "trace"
     with Strace(trace, *TRACED, pod=pod):
@@ -83,7 +90,7 @@ def test_a_delete_is_answered_after_unlink_and_fsync_of_the_directory(pod: Pod, 
 
     seen = [meaning for meaning, _ in steps(parsed(trace.read_text().splitlines()))]
 
-    assert seen == ["unlink", "fsync of the directory", "answer"]
+    assert seen == ["number", "fsync of the number", "unlink", "fsync of the directory", "answer"]
 
 
 def test_each_of_many_posts_at_once_is_answered_after_a_whole_commit_that_began_after_it_came(

@@ -1,18 +1,19 @@
 """Errors at every system call of a commit, injected by strace; short writes by a limit and a FUSE volume."""
 
 import errno
+import json
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.durability.asking import FULL, STORED, UNAVAILABLE, ask, get, is_ready, post
+from tests.durability.asking import FULL, NOT_FOUND, STORED, UNAVAILABLE, ask, get, is_ready, post
 from tests.durability.machine import needs_strace
-from tests.durability.strace import Strace, points_of_a_commit, writer_of
+from tests.durability.strace import Point, Strace, points_of_a_commit, writer_of
 from tests.durability.volumes import SHORT, fuse
-from tests.support.pod import Pod, until
+from tests.support.pod import Pod, files_on, until
 
 OLD = b"the old value"
 
@@ -25,9 +26,15 @@ class Traced:
         self._writer = writer_of(pod)
         self.trace = pod.data_dir.parent / "trace"
         post(pod, OLD)
-        self.posting = points_of_a_commit(self._writer, self.trace, lambda: post(pod, OLD))
-        self.removing = points_of_a_commit(self._writer, self.trace, lambda: ask(pod, "DELETE", "/"))
+        self.posting = self._points(lambda: post(pod, OLD), of_ledger=False)
+        self.posting_ledger = self._points(lambda: post(pod, OLD), of_ledger=True)
+        self.removing_ledger = self._points(lambda: ask(pod, "DELETE", "/"), of_ledger=True)
         post(pod, OLD)
+        self.removing = self._points(lambda: ask(pod, "DELETE", "/"), of_ledger=False)
+        post(pod, OLD)
+
+    def _points(self, commit: Callable[[], object], *, of_ledger: bool) -> list[Point]:
+        return points_of_a_commit(self._writer, self.trace, commit, of_ledger=of_ledger)
 
     def failing(self, call: str, error: str, when: str) -> Strace:
         """For its time the pod's `when`th such call fails."""
@@ -66,7 +73,7 @@ def test_an_error_at_any_call_of_a_post_is_told_and_leaves_the_old_value_and_a_p
         assert post(pod, OLD).status == STORED, point
         assert get(pod) == (STORED, OLD), point
         assert is_ready(pod), point
-        assert [each.name for each in pod.data_dir.iterdir()] == ["kubia.txt"], point
+        assert files_on(pod.data_dir) == ["kubia.txt"], point
 
 
 @pytest.mark.parametrize("error", ["EIO", "EROFS"])
@@ -83,6 +90,30 @@ def test_an_error_at_any_call_of_a_delete_is_told_and_leaves_the_old_value_and_a
             assert get(pod) == (STORED, OLD), point
         assert post(pod, OLD).status == STORED, point
         assert is_ready(pod), point
+
+
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC", "EROFS", "EOPNOTSUPP"])
+def test_an_error_at_any_call_for_the_ledgers_sake_keeps_no_value_from_being_stored_removed_or_served(
+    traced: Traced, error: str
+) -> None:
+    pod = traced.pod
+    assert {point.name for point in traced.posting_ledger} == {"fsetxattr"}
+    assert {"openat", "pwrite64", "fsync", "close"} <= {point.name for point in traced.removing_ledger}
+    for point in traced.posting_ledger:
+        with traced.failing(point.name, error, str(point.number)):
+            assert post(pod, b"new").status == STORED, point
+        assert get(pod) == (STORED, b"new"), point
+    for point in traced.removing_ledger:
+        with traced.failing(point.name, error, str(point.number)):
+            assert ask(pod, "DELETE", "/").status == STORED, point
+        assert get(pod).status == NOT_FOUND, point
+        fault = json.loads(ask(pod, "GET", "/ledger").body)["fault"]
+        assert os.strerror(getattr(errno, error)) in fault, point
+        assert is_ready(pod), point
+        assert post(pod, OLD).status == STORED, point
+        assert ask(pod, "DELETE", "/").status == STORED
+        assert json.loads(ask(pod, "GET", "/ledger").body)["fault"] is None, point
+    assert "Traceback" not in pod.log.read_text()
 
 
 def test_a_pod_whose_fsync_keeps_failing_stays_unready_and_mends_itself_without_a_post(

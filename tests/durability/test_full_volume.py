@@ -10,7 +10,7 @@ import pytest
 from kubia_pet.limits import PROBE_INTERVAL
 from tests.durability.asking import FULL, STORED, ask, get, is_ready, post
 from tests.durability.volumes import tmpfs
-from tests.support.pod import Pod, until
+from tests.support.pod import Pod, files_on, until
 
 OLD = b"o" * 1000
 NEW = b"n" * 10_000
@@ -45,7 +45,7 @@ def test_a_post_that_finds_no_room_is_answered_507_and_the_pod_is_alive_but_not_
     assert get(pod) == (STORED, OLD)
     assert not is_ready(pod)
     assert ask(pod, "GET", "/healthz").status == STORED
-    assert sorted(each.name for each in pod.data_dir.iterdir()) == ["filler", "kubia.txt"]
+    assert files_on(pod.data_dir) == ["filler", "kubia.txt"]
     assert "No space left on device" in pod.log.read_text()
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.durability.asking import NOT_FOUND, STORED, Reply, ask, get, post
 from tests.durability.machine import needs_strace
 from tests.durability.strace import Strace, points_of_a_commit, writer_of
-from tests.support.pod import Pod
+from tests.support.pod import Pod, files_on
 
 MAXIMUM = 1 << 20
 OLD = b"the value before"
@@ -44,7 +44,7 @@ def test_killed_at_any_call_of_a_commit_a_pod_comes_back_with_the_old_or_the_new
             if point != points[0]:  # it was killed before
                 found.append(get(pod))
                 assert found[-1] in (before, after), points[len(found) - 1]
-                assert {each.name for each in data_dir.iterdir()} <= {"kubia.txt"}, points[len(found) - 1]
+                assert {*files_on(data_dir)} <= {"kubia.txt"}, points[len(found) - 1]
             if point is not None:
                 post(pod, OLD)
                 killing = f"inject={point.name}:signal=KILL:when={point.number}"

@@ -15,7 +15,7 @@ import pytest
 
 from tests.durability.asking import NOT_FOUND, STORED, get
 from tests.durability.machine import LONG
-from tests.support.pod import Pod
+from tests.support.pod import Pod, files_on
 
 CYCLES = 1000 if LONG else 50 if "CI" in os.environ else 10
 WRITERS = 8
@@ -90,7 +90,7 @@ async def test_no_acknowledged_value_is_lost_and_none_torn_by_kill_9_under_eight
             reply = get(pod)
             found = Attempt.of(reply.body) if reply.status == STORED else None
             assert found is not None or reply.status == NOT_FOUND
-            assert [each.name for each in pod.data_dir.iterdir()] == ["kubia.txt"] * (found is not None)
+            assert files_on(pod.data_dir) == ["kubia.txt"] * (found is not None)
             done = [attempt.acknowledged for attempt in attempts if attempt.acknowledged is not None]
             of_this = {attempt.number: attempt for attempt in attempts}
             if found in of_this:

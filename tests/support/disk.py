@@ -11,6 +11,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from kubia_pet.store.value_file import Content
+
+
+def data_of(content: Content | None) -> bytes | None:
+    """The bytes of what was read of a volume."""
+    return None if content is None else content.data
+
 
 class Disk:
     """The fsync of this process, which a test holds or lets fail for files or for directories."""

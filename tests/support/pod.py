@@ -20,6 +20,11 @@ def until(what: str, ready: Callable[[], object], seconds: float = 10.0) -> None
         time.sleep(0.01)
 
 
+def files_on(volume: Path) -> list[str]:
+    """What lies on a volume, by name, the ledger's directory aside."""
+    return sorted(each.name for each in volume.iterdir() if each.name != ".kubia-pet")
+
+
 class Pod:
     """One `kubia-pet serve` process on port 0; `url` is where it listens."""
 

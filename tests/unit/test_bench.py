@@ -19,7 +19,7 @@ from bench.figures import Figure, table
 from bench.load import LoadError, load
 from bench.plot import plot
 from bench.processes import Processes, ask
-from tests.support.pod import Pod
+from tests.support.pod import Pod, files_on
 
 TINY = Effort(rounds=1, seconds=0.1, warm_up=0.05, pods=2, curve=(1, 3), crowd=30, requests=40, idle=0.2)
 BY_WRK = 1.0  # second of load from which on wrk is taken
@@ -126,7 +126,7 @@ def test_bare_commits_leave_a_pods_value_alone(pod: Pod) -> None:
     ask(pod.url, b"Hey there!")
     assert commits(pod.data_dir, 64, 0.05)
     assert ask(f"{pod.url}/data") == "Hey there!"
-    assert [path.name for path in pod.data_dir.iterdir()] == ["kubia.txt"]
+    assert files_on(pod.data_dir) == ["kubia.txt"]
 
 
 def test_no_process_outlives_its_measurement(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from kubia_pet.limits import SLOW_DISK_TIME
 from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
 from kubia_pet.store import StoreError, Volume, VolumeFullError, VolumeUnavailableError
 from kubia_pet.store.faults import FaultyVolume
+from tests.support.disk import data_of
 
 LONG = 60.0
 OLD, NEW = b"the old value", b"a new one"
@@ -31,9 +32,9 @@ def volume(tmp_path: Path, faults: Faults) -> Iterator[FaultyVolume]:
 
 def test_without_a_fault_it_is_the_volume(volume: FaultyVolume) -> None:
     volume.replace(NEW)
-    assert volume.read() == NEW
+    assert data_of(volume.read()) == NEW
     volume.remove()
-    assert volume.read() is None
+    assert data_of(volume.read()) is None
     volume.require_writable()
     volume.probe()
 
@@ -57,14 +58,14 @@ def test_a_write_fails_as_on_such_a_disk_and_the_old_value_stands(
     with pytest.raises(error, match="still at fault"):
         volume.probe()
     faults.clear(fault)
-    assert volume.read() == OLD
+    assert data_of(volume.read()) == OLD
 
 
 def test_a_broken_disk_cannot_be_read_either(volume: FaultyVolume, faults: Faults) -> None:
     faults.set(Fault.DISK_ERROR, LONG)
     with pytest.raises(VolumeUnavailableError, match="cannot be read: Input/output error"):
         volume.read()
-    assert volume.read_at_once() is None
+    assert data_of(volume.read_at_once()) is None
 
 
 def test_a_read_only_disk_shows_at_a_look(volume: FaultyVolume, faults: Faults) -> None:
@@ -77,27 +78,27 @@ def test_a_lying_disk_serves_what_it_never_wrote_until_the_fault_ends(
     volume: FaultyVolume, faults: Faults, tmp_path: Path
 ) -> None:
     faults.set(Fault.FORGET, LONG)
-    assert volume.read() == OLD
+    assert data_of(volume.read()) == OLD
     volume.replace(NEW)
-    assert volume.read() == NEW
+    assert data_of(volume.read()) == NEW
     assert (tmp_path / "kubia.txt").read_bytes() == OLD
     faults.clear(Fault.FORGET)
-    assert volume.read() == OLD
+    assert data_of(volume.read()) == OLD
 
 
 def test_what_one_fault_forgot_the_next_one_does_not_remember(volume: FaultyVolume, faults: Faults) -> None:
     faults.set(Fault.FORGET, LONG)
     volume.remove()
-    assert volume.read() is None
+    assert data_of(volume.read()) is None
     faults.clear(Fault.FORGET)
     faults.set(Fault.FORGET, LONG)
-    assert volume.read() == OLD
+    assert data_of(volume.read()) == OLD
 
 
 def test_a_slow_disk_is_slow_only_as_long_as_the_fault(volume: FaultyVolume, faults: Faults) -> None:
     faults.set(Fault.DISK_SLOW, 0.2)
     began = time.monotonic()
-    assert volume.read() == OLD
+    assert data_of(volume.read()) == OLD
     assert 0.2 <= time.monotonic() - began < SLOW_DISK_TIME
 
 

@@ -23,6 +23,7 @@ from kubia_pet.store import (
     VolumeUnusableError,
 )
 from tests.support.disk import Disk
+from tests.support.pod import files_on
 
 LIMIT = 100_000
 TIMEOUT = 0.5
@@ -95,7 +96,7 @@ async def until_it_fails(store: Store) -> None:
 
 
 def names_in(path: Path) -> list[str]:
-    return [each.name for each in path.iterdir()]
+    return files_on(path)
 
 
 def inode(path: Path) -> int:

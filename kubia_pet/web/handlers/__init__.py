@@ -2,8 +2,16 @@
 
 from kubia_pet.web.handlers.events import EventHandlers
 from kubia_pet.web.handlers.faults import FaultHandlers
+from kubia_pet.web.handlers.ledger import LedgerHandlers
 from kubia_pet.web.handlers.ops import OpsHandlers
 from kubia_pet.web.handlers.overview import OverviewHandlers
 from kubia_pet.web.handlers.value import ValueHandlers
 
-__all__ = ["EventHandlers", "FaultHandlers", "OpsHandlers", "OverviewHandlers", "ValueHandlers"]
+__all__ = [
+    "EventHandlers",
+    "FaultHandlers",
+    "LedgerHandlers",
+    "OpsHandlers",
+    "OverviewHandlers",
+    "ValueHandlers",
+]

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from kubia_pet import __version__
 from kubia_pet.metrics import Metrics
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store, StoreError
 from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.problem import JSON, ProblemError
@@ -17,12 +18,20 @@ class OpsHandlers:
     """Liveness, readiness, metrics, OpenAPI."""
 
     def __init__(
-        self, pod: str, store: Store, metrics: Metrics, lifecycle: Lifecycle, *, with_faults: bool
+        self,
+        pod: str,
+        store: Store,
+        metrics: Metrics,
+        lifecycle: Lifecycle,
+        *,
+        refusing: Witnesses | None,
+        with_faults: bool,
     ) -> None:
         self._pod = pod
         self._store = store
         self._metrics = metrics
         self._lifecycle = lifecycle
+        self._refusing = refusing
         self._openapi = _document(with_faults=with_faults)
 
     def routes(self) -> list[Route]:
@@ -39,13 +48,22 @@ class OpsHandlers:
         return web.Response(text="alive\n")
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Readiness: this pod's own volume works and it is not ending; never its peers, never DNS."""
+        """Readiness: this pod's own volume works, and it is not ending; peers and DNS are not asked.
+
+        Where that was asked for, also that nothing says that the volume is another pod's.
+        """
         if self._lifecycle.state < State.READY:
             raise ProblemError(503, f"Pod {self._pod} is starting.")
         if self._lifecycle.state > State.READY:
             raise ProblemError(503, f"Pod {self._pod} is ending.")
         await self._store.check()
+        if (refusal := self._refusal()) is not None:
+            raise ProblemError(503, refusal)
         return web.Response(text="ready\n")
+
+    def _refusal(self) -> str | None:
+        verdict = self._refusing.verdict() if self._refusing is not None else None
+        return " ".join((verdict.message, *verdict.evidence)) if verdict and verdict.is_foreign else None
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus' text format; readiness and the volume's fault are those of now."""
@@ -54,7 +72,7 @@ class OpsHandlers:
             await self._store.check()
         except StoreError as error:
             fault = error.kind
-        ready = fault is None and self._lifecycle.state is State.READY
+        ready = fault is None and self._refusal() is None and self._lifecycle.state is State.READY
         self._metrics.readiness(ready=ready, fault=fault)
         return web.Response(body=self._metrics.render(), headers={"Content-Type": self._metrics.content_type})
 

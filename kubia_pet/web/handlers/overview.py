@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from kubia_pet.peers.gather import Cluster
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
 from kubia_pet.web.handlers.page import Page
 from kubia_pet.web.handlers.shared_overview import SharedOverview
@@ -16,12 +17,12 @@ from kubia_pet.web.route import Route
 class OverviewHandlers:
     """What shows this pod among its peers. `cluster` is None where it looks for none."""
 
-    def __init__(self, pod: str, store: Store, cluster: Cluster | None) -> None:
+    def __init__(self, pod: str, store: Store, cluster: Cluster | None, witnesses: Witnesses) -> None:
         self._pod = pod
         self._cluster = cluster
         self._page = Page(pod)
         self._rendering = {
-            kind: _work(SharedOverview(pod, store, cluster, render))
+            kind: _work(SharedOverview(pod, store, cluster, witnesses, render))
             for kind, render in (
                 (HTML, self._page.render),
                 (TEXT, Overview.as_text),
@@ -46,6 +47,7 @@ class OverviewHandlers:
             nobody: dict[str, object] = {
                 "service": None,
                 "age": None,
+                "asked": None,
                 "error": None,
                 "findings": [],
                 "peers": [],
@@ -65,4 +67,4 @@ class OverviewHandlers:
 
 
 def _work(shared: SharedOverview) -> Work[bytes]:
-    return Work(lambda _: shared.submit())
+    return Work(lambda _: shared.submit(), shared.at_once)

@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from kubia_pet.aio.coalescer import Coalescer
-from kubia_pet.limits import OFFLOAD_BYTES
+from kubia_pet.limits import MAX_REPLAY_BYTES, OFFLOAD_BYTES
+from kubia_pet.model.unknown import UNKNOWN, Unknown
+from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Cluster, Gathered
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
 from kubia_pet.web.render import Overview
 
@@ -19,22 +22,38 @@ class SharedOverview:
     """
 
     def __init__(
-        self, pod: str, store: Store, cluster: Cluster | None, render: Callable[[Overview], bytes]
+        self,
+        pod: str,
+        store: Store,
+        cluster: Cluster | None,
+        witnesses: Witnesses,
+        render: Callable[[Overview], bytes],
     ) -> None:
         self._pod = pod
         self._store = store
         self._cluster = cluster
+        self._witnesses = witnesses
         self._render = render
         self._runs = Coalescer(self._run if cluster else self._run_alone)
         self._renderings = Coalescer(self._render_newest)
         self._oldest: float | None = None  # of those who wait for the next run, when they came
         self._newest: Callable[[], Gathered]
+        # A value and what was told of its volume, and what was rendered of them alone.
+        self._last: tuple[Value | None, dict[str, object], bytes] | None = None
 
     def submit(self) -> asyncio.Future[bytes]:
         """The body, or the error of this pod's own volume."""
         if self._oldest is None:
             self._oldest = asyncio.get_running_loop().time()
         return self._runs.submit()
+
+    def at_once(self) -> bytes | Unknown:
+        """The body without waiting for anything: the last one, if this pod is alone with the same value."""
+        if self._last is None:
+            return UNKNOWN
+        value, members, body = self._last
+        same = self._store.read_at_once() is value and self._witnesses.members() == members
+        return body if same else UNKNOWN
 
     async def _run(self) -> bytes:
         since, self._oldest = self._oldest, None
@@ -50,13 +69,18 @@ class SharedOverview:
 
     async def _run_alone(self) -> bytes:
         self._oldest = None
-        overview = Overview(self._pod, await self._store.read(), None)
+        value = await self._store.read()
+        members = self._witnesses.members()
+        overview = Overview(self._pod, value, None, members)
         if overview.size <= OFFLOAD_BYTES:
-            return self._render(overview)
+            body = self._render(overview)
+            self._last = (value, members, body) if len(body) <= MAX_REPLAY_BYTES else None
+            return body
+        self._last = None
         return await asyncio.to_thread(self._render, overview)
 
     async def _render_newest(self) -> bytes:
         return await asyncio.to_thread(self._render, self._overview(self._newest()))
 
     def _overview(self, gathered: Gathered) -> Overview:
-        return Overview(self._pod, gathered.own, gathered)
+        return Overview(self._pod, gathered.own, gathered, self._witnesses.members())

@@ -5,7 +5,9 @@ from functools import partial
 
 from aiohttp import web
 
+from kubia_pet.model.testimony import PEER, VERDICT
 from kubia_pet.model.value import NO_VALUE
+from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import PreconditionFailedError, Store
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.changes import ChangeLog
@@ -18,9 +20,12 @@ from kubia_pet.web.route import Route
 class ValueHandlers:
     """What writes and reads the value alone."""
 
-    def __init__(self, pod: str, store: Store, bodies: BodyReader, changes: ChangeLog) -> None:
+    def __init__(
+        self, pod: str, store: Store, witnesses: Witnesses, bodies: BodyReader, changes: ChangeLog
+    ) -> None:
         self._pod = pod
         self._store = store
+        self._witnesses = witnesses
         self._bodies = bodies
         self._changes = changes
         self._reading = Work(lambda _: store.read(), store.read_at_once)
@@ -55,8 +60,9 @@ class ValueHandlers:
         is_meant, is_news = if_match(request), if_none_match(request)
         value = await perform(request, self._reading)
         if value is None:
-            raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache"})
+            raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache", **self._said(request)})
         headers = {
+            **self._said(request),
             "Content-Type": "application/octet-stream" if value.text is None else "text/plain; charset=utf-8",
             "ETag": f'"{value.etag}"',
             "Cache-Control": "no-cache",
@@ -67,6 +73,13 @@ class ValueHandlers:
         if is_news is not None and not is_news(value):
             return web.Response(status=304, headers=headers)
         return web.Response(body=value.data, headers=headers)
+
+    def _said(self, request: web.Request) -> dict[str, str]:
+        """What a peer is told of the volume. An answer given again may be that of up to a second ago."""
+        testimony = self._witnesses.testimony() if PEER in request.headers else None
+        if testimony is None:
+            return {}
+        return testimony.as_header() | {VERDICT: self._witnesses.last_verdict}
 
     def _writing(self, request: web.Request) -> Work[None]:
         """Stores a body where the request's condition holds, and has it logged as this client's."""

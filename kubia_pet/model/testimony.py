@@ -1,0 +1,90 @@
+"""How pods tell each other of their volumes: in header fields of `/data`, and in JSON when asked what they saw."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kubia_pet.model.ledger import Sighting
+
+POD, VOLUME, START, COMMIT = "Kubia-Pet-Pod", "Kubia-Pet-Volume", "Kubia-Pet-Start", "Kubia-Pet-Commit"
+VERDICT = "Kubia-Pet-Verdict"
+PEER = "Kubia-Pet-Peer"  # that a peer asks, and wants to know of the volume
+_NAME = re.compile(r"[a-z0-9._-]{1,253}")
+_HEX16, _HEX32 = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{32}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_MOST = 10**15
+_FIELDS = tuple(name.lower().encode() for name in (POD, VOLUME, START, COMMIT))
+Fields = tuple[bytes | None, ...]
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """What a pod says: its full name, its own volume as it is, and what it remembers of the name asked for."""
+
+    pod: str
+    own: Sighting
+    remembers: Sighting | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For `GET /ledger/peers/NAME`."""
+        return {
+            "pod": self.pod,
+            "own": asdict(self.own),
+            "remembers": self.remembers and asdict(self.remembers),
+        }
+
+    def as_header(self) -> dict[str, str]:
+        """For `GET /data`."""
+        start = f"{self.own.number} {self.own.start}"
+        return {POD: self.pod, VOLUME: self.own.volume, START: start, COMMIT: str(self.own.count)}
+
+
+def from_json(body: bytes) -> Testimony | None:
+    """What a peer's JSON says; None where it is no testimony. A stranger wrote it: each member is checked."""
+    try:
+        members = json.loads(body)
+        pod, own, remembers = members["pod"], members["own"], members["remembers"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    seen = _sighting(own)
+    if not isinstance(pod, str) or not _NAME.fullmatch(pod) or seen is None:
+        return None
+    return Testimony(pod, seen, _sighting(remembers))
+
+
+def fields_of(header: Mapping[bytes, bytes]) -> Fields:
+    """What a header, whose names are in lower case, may say of a volume, to be compared or read."""
+    return tuple(header.get(name) for name in _FIELDS)
+
+
+def from_fields(fields: Fields, seen: str) -> Testimony | None:
+    """What those fields, seen at that moment, say; None where they say nothing."""
+    pod, volume, start, count = ((each or b"").decode("ascii", "replace") for each in fields)
+    number, _, start = start.partition(" ")
+    if not (_NAME.fullmatch(pod) and _NUMBER.fullmatch(number) and _NUMBER.fullmatch(count)):
+        return None
+    members = {"volume": volume, "start": start, "number": int(number), "count": int(count), "seen": seen}
+    own = _sighting(members)
+    return Testimony(pod, own) if own is not None else None
+
+
+def _sighting(members: Any) -> Sighting | None:
+    match members:
+        case {
+            "volume": str(volume),
+            "start": str(start),
+            "number": int(number),
+            "count": int(count),
+            "seen": str(seen),
+        } if (
+            _HEX32.fullmatch(volume)
+            and _HEX16.fullmatch(start)
+            and _MOMENT.fullmatch(seen)
+            and 0 < number < _MOST
+            and 0 <= count < _MOST
+        ):
+            return Sighting(volume, start, number, count, seen)
+    return None

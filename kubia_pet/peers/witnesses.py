@@ -1,0 +1,228 @@
+"""Witnesses: no volume can see that it was put back, but peers remember it; and the verdict on this pod's."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol, Self
+from urllib.parse import quote
+
+from kubia_pet.discovery import Discovery
+from kubia_pet.limits import (
+    MAX_TESTIMONY_BYTES,
+    WITNESS_GRACE,
+    WITNESS_INTERVAL,
+    WITNESS_PAUSE,
+    WITNESS_ROUNDS,
+)
+from kubia_pet.model.continuity import Found
+from kubia_pet.model.diagnostic import ErrorCode
+from kubia_pet.model.ledger import Kind, Sighting, now
+from kubia_pet.model.mount import Mount
+from kubia_pet.model.peer import Peer
+from kubia_pet.model.testimony import Fields, Testimony, fields_of, from_fields, from_json
+from kubia_pet.model.verdict import Verdict, judge, met, remembered
+from kubia_pet.peers.connection import FetchError, Response
+from kubia_pet.peers.memory import WitnessMemory
+from kubia_pet.peers.pool import ConnectionPool
+from kubia_pet.store import Ledger, Store, StoreError
+
+log = logging.getLogger(__name__)
+
+
+class WitnessObserver(Protocol):
+    """Told of each verdict."""
+
+    def judged(self, verdict: str) -> None:
+        """The verdict on this pod's volume is this one now."""
+
+
+class Witnesses:
+    """Asks the peers what they remember of this pod's volume, remembers theirs, and judges it by all that.
+
+    Use it as an async context manager within the store's. `name` is this pod's full name, None where it has
+    none; `discovery` is None where it looks for no peers; `found` tells what is in the value's place;
+    `is_cluster` whether what is no volume is a fault. Peers prove nothing about themselves: a verdict is
+    evidence, and nothing is destroyed on it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        found: Callable[[], Found],
+        discovery: Discovery | None,
+        *,
+        name: str | None,
+        is_cluster: bool,
+        peer_timeout: float,
+        connect_timeout: float,
+        observer: WitnessObserver,
+    ) -> None:
+        self.name = name
+        self.mount = Mount()
+        self._is_cluster = is_cluster
+        self._store = store
+        self._ledger = ledger
+        self._found = found
+        self._discovery = discovery
+        self._observer = observer
+        self._memory = WitnessMemory(store, ledger)
+        self._pool = ConnectionPool(
+            timeout=peer_timeout,
+            connect_timeout=connect_timeout,
+            limit=MAX_TESTIMONY_BYTES,
+            judge=_judge,
+            path=f"/ledger/peers/{quote(name or '-', safe='')}",
+        )
+        self._peers: tuple[Peer, ...] = ()
+        self._heard: set[str] = set()  # peers that said what they remember of this start's volume
+        self._start: str | None = None
+        self._rounds = 0  # since this start
+        self._gathered_at = float("-inf")
+        self._last: dict[str, tuple[Fields, float]] = {}  # that were heard in gatherings, and when
+        self.last_verdict = Kind.UNKNOWN
+        self._logged: Kind | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._memory.load()
+        self.verdict()
+        self._tasks = [
+            asyncio.create_task(self._ask_again_and_again()),
+            asyncio.create_task(self._memory.keep()),
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(StoreError):
+            await self._memory.flush()
+        self._pool.close()
+
+    @property
+    def sightings(self) -> Mapping[str, Sighting]:
+        """What this pod remembers of its peers' volumes, by their full names."""
+        return self._memory.sightings
+
+    def verdict(self) -> Verdict:
+        """What is to be thought of this pod's volume now; logged when it changes."""
+        verdict = judge(
+            self._ledger.state,
+            name=self.name,
+            mount=self.mount if self._is_cluster else None,
+            witnesses=self._who_was_asked(),
+            pending=self._discovery is not None and not self._rounds,
+        )
+        self._observer.judged(verdict.verdict)
+        self.last_verdict = verdict.verdict
+        if verdict.verdict not in (self._logged, Kind.UNKNOWN):
+            self._logged = verdict.verdict
+            level = logging.INFO if verdict.verdict is Kind.GOOD else logging.WARNING
+            sentences = filter(None, (verdict.message, *verdict.evidence, verdict.remedy))
+            log.log(level, "The volume is %s. %s", verdict.verdict, " ".join(sentences))
+        return verdict
+
+    def members(self) -> dict[str, object]:
+        """The volume's id, this start, its commits and the verdict, for JSON."""
+        state, verdict = self._ledger.state, self.verdict()
+        record = state.record
+        return {
+            "volume": record and record.volume,
+            "start": record and record.start.number,
+            "commits": state.count,
+            "verdict": verdict.verdict,
+            "message": verdict.message,
+        }
+
+    def testimony(self, of: str | None = None) -> Testimony | None:
+        """What this pod says of its volume, and remembers of a peer's; None while it can say nothing."""
+        own = self._ledger.state.sighting()
+        if own is None or self.name is None:
+            return None
+        return Testimony(self.name, own, self.sightings.get(of) if of is not None else None)
+
+    def gathered(self, peer: Peer, response: Response) -> None:
+        """A peer was asked for its value, and answered."""
+        time = self._gathered_at = asyncio.get_running_loop().time()
+        fields = fields_of(response.header)
+        last, heard_at = self._last.get(peer.name, (None, 0.0))
+        if fields == last and time - heard_at < WITNESS_PAUSE:  # as with each answer of a busy cluster
+            return
+        self._last[peer.name] = fields, time
+        testimony = from_fields(fields, now())
+        if testimony is not None:
+            self._hear(peer, testimony)
+
+    async def adopt(self) -> Verdict:
+        """Takes the volume as it is. Raises StoreError."""
+        await self._store.between_commits(lambda: self._ledger.adopt(self._found()))
+        return self.verdict()
+
+    async def _ask_again_and_again(self) -> None:
+        """First after WITNESS_GRACE; soon again while some have not answered, otherwise each WITNESS_INTERVAL."""
+        while True:
+            done = self._discovery is None or (
+                self._rounds and (self._rounds >= WITNESS_ROUNDS or not self._unheard())
+            )
+            await asyncio.sleep(WITNESS_INTERVAL if done else WITNESS_GRACE)
+            try:
+                await self._store.between_commits(lambda: self._ledger.look(self._found))
+                await self._ask_all()
+                await self._memory.flush()
+            except StoreError as error:
+                log.debug("%s", error)
+            except Exception:
+                log.exception("Failed to ask the peers what they remember")
+            self.verdict()
+
+    async def _ask_all(self) -> None:
+        record = self._ledger.state.record
+        if record is not None and record.start.id != self._start:  # it may be another volume
+            self._start, self._rounds = record.start.id, 0
+            self._heard.clear()
+        self._rounds += 1
+        if self._discovery is None:
+            return
+        recently = asyncio.get_running_loop().time() - self._gathered_at < WITNESS_INTERVAL
+        peers = (await self._discovery.discover()).peers
+        self._peers = tuple(peer for peer in peers if not peer.is_self)
+        self._last.clear()
+        await asyncio.gather(*(self._ask(peer) for peer in (self._unheard() if recently else self._peers)))
+
+    async def _ask(self, peer: Peer) -> None:
+        with contextlib.suppress(FetchError):
+            testimony = from_json((await self._pool.fetch(peer)).body)
+            if testimony is not None and self._hear(peer, testimony):
+                self._heard.add(peer.name)
+
+    def _hear(self, peer: Peer, testimony: Testimony) -> bool:
+        """Whether it is that peer's, and not another pod's that has its address now."""
+        if testimony.pod != peer.name:
+            return False
+        self._memory.saw(peer.name, testimony.own)
+        state = self._ledger.state
+        if state.record is not None and state.durable:
+            findings = [met(state.record, self.name, peer.name, testimony.own)]
+            if testimony.remembers is not None:
+                findings.append(remembered(state.record, state.count, peer.name, testimony.remembers))
+            self._memory.found(*filter(None, findings))
+        return True
+
+    def _unheard(self) -> list[Peer]:
+        return [peer for peer in self._peers if peer.name not in self._heard]
+
+    def _who_was_asked(self) -> str:
+        if self._discovery is None:
+            return "There are no peers to ask."
+        if not self._rounds:
+            return f"Its peers are asked from {WITNESS_GRACE:g} s after the start on."
+        answered = len(self._peers) - len(self._unheard())
+        return f"{answered} of {len(self._peers)} peers said what they remember of it."
+
+
+def _judge(status: int, _: Mapping[bytes, bytes]) -> None:
+    if status != 200:  # noqa: PLR2004
+        raise FetchError(ErrorCode.STATUS, f"answered {status}")

@@ -1,0 +1,198 @@
+"""The ledger of the volume that this process has: which start this is, and the number of each commit."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from kubia_pet.limits import MAX_PARENTS, MAX_STARTS
+from kubia_pet.model.commit import Commit
+from kubia_pet.model.continuity import Found, opened
+from kubia_pet.model.ledger import Finding, Record, Sighting, Start, now
+from kubia_pet.model.ledger_state import Identity, LedgerState
+from kubia_pet.model.verdict import intruded
+from kubia_pet.store import ledger_file
+from kubia_pet.store.atomic_file import sync
+from kubia_pet.store.commit_number import CommitSlots, set_number
+from kubia_pet.store.errors import reason
+from kubia_pet.store.ledger_file import DamagedError
+
+
+class Ledger:
+    """The ledger of one volume after the other. Its methods block, and are called by the writer's thread only.
+
+    None of them raises for what is wrong with the ledger: that is `state.fault`, and the value is served.
+    """
+
+    def __init__(self, identity: Identity | None = None, *, adopt: bool = False) -> None:
+        self.identity = identity or Identity()
+        self.state = LedgerState()
+        self._adopts = adopt
+        self._volume = self._directory = -1
+        self._slots: CommitSlots | None = None
+        self._counted = 0  # commits that this start began
+        self._faults: dict[str, str] = {}  # sentences by what cannot be done
+
+    def begin(self, volume: int, found: Found) -> None:
+        """A start on the volume of this directory, with this in the value's place."""
+        self._leave()
+        self.state, self._counted, self._volume = LedgerState(), 0, volume
+        self._faults.clear()
+        damage = None
+        try:
+            self._directory = ledger_file.open_directory(volume)
+            self._try("Commits' numbers cannot be kept", self._open_slots)
+            before = ledger_file.read_ledger(self._directory)
+        except DamagedError as error:
+            before, damage = None, str(error)
+        except OSError as error:
+            self._fails("The ledger cannot be read", error)
+            return
+        removal = self._slots.removal() if self._slots is not None else None
+        new = Record(secrets.token_hex(16), now(), (), self.identity.name)
+        going_on = opened(before, self._start, found, removal, new=new, damage=damage, keep=MAX_STARTS)
+        record, changed = going_on.record, going_on.changed
+        if self._adopts:
+            record, changed = self._adopted(record, found.digest, new=before is None), None
+        witness = ledger_file.read_witness(self._directory)
+        self.state = replace(
+            self.state, record=record, commit=going_on.commit, changed=changed, witness=witness
+        )
+        if damage is not None:
+            self._try(
+                "The damaged ledger cannot be put aside", lambda: ledger_file.set_aside(self._directory)
+            )
+        if self._write(record):
+            self._try("The ledger's directory may not be durable", lambda: sync(volume))
+
+    def number(self, digest: str | None) -> Commit | None:
+        """That of the commit that begins, of a value with this ETag, or of a removal; None without a ledger."""
+        if self.state.record is None:
+            return None
+        self._counted += 1
+        start = self.state.record.start
+        return Commit(start.number, start.id, self._counted, digest)
+
+    def mark(self, commit: Commit | None, file: int) -> None:
+        """Gives a value's file its number, before its fsync; in a file of its own where it can have none."""
+        if commit is not None:
+            try:
+                set_number(file, commit)
+            except (OSError, NotImplementedError):
+                self.put(commit)
+
+    def put(self, commit: Commit | None) -> None:
+        """Writes the number of what begins: of a removal, which leaves no file, before it is made."""
+        slots = self._slots
+        if commit is not None and slots is not None:
+            self._try("Commits' numbers cannot be kept", lambda: slots.put(commit, keep=self.state.commit))
+
+    def committed(self, commit: Commit | None) -> None:
+        """It is durable."""
+        self.state = replace(self.state, commit=commit, changed=None)
+
+    def number_of(self, digest: Callable[[], str]) -> Commit | None:
+        """The number, kept in a file of its own, of a value that has none."""
+        slots = self._slots
+        if slots is None or not any(each is not None and each.digest for each in slots.commits):
+            return None
+        return slots.of(digest())
+
+    def adopt(self, found: Found) -> None:
+        """Takes the volume as it is."""
+        if self.state.record is not None:
+            record = self._adopted(self.state.record, found.digest)
+            if self._write(record):
+                self.state = replace(self.state, record=record, changed=None)
+
+    def note(self, *findings: Finding) -> None:
+        """Keeps what was found, through restarts, until somebody adopts the volume."""
+        record = self.state.record
+        if record is not None and (noted := record.found(*findings)) != record:
+            self.state = replace(self.state, record=noted)
+            self._write(noted)
+
+    def remember(self, witness: Mapping[str, Sighting]) -> None:
+        """Keeps what was seen of peers."""
+        self.state = replace(self.state, witness=dict(witness))
+        if self._directory >= 0:
+            self._try(
+                "What was seen of peers cannot be kept",
+                lambda: ledger_file.write_witness(self._directory, witness),
+            )
+
+    def look(self, found: Callable[[], Found]) -> None:
+        """Looks whether somebody else began on this volume, and mends what could not be read or written."""
+        record = self.state.record
+        if record is None:
+            if self._volume >= 0:
+                self.begin(self._volume, found())
+        elif not self.state.durable:
+            self._write(record)
+        else:
+            with suppress(OSError, DamagedError):
+                self._compare(record, ledger_file.read_ledger(self._directory))
+
+    def end(self) -> None:
+        """This start ends in order, if there is one."""
+        record, durable = self.state.record, self.state.durable
+        if record is not None and durable and self._directory >= 0:
+            counted = record.counted(record.start.id, self.state.count)
+            self._write(replace(counted, ended=True))
+        self._leave()
+
+    def _start(self, before: Record | None) -> Start:
+        end = None if before is None else "graceful" if before.ended else "killed"
+        number = 1 if before is None else before.start.number + 1
+        me = self.identity
+        return Start(number, secrets.token_hex(8), now(), me.pod_uid, me.node, me.boot_id, end)
+
+    def _adopted(self, record: Record, digest: str | None, *, new: bool = False) -> Record:
+        if new:
+            return replace(record, adopted=now(), findings=())
+        volume = secrets.token_hex(16)
+        name = self.identity.name
+        return record.adopted_as(volume, name=name, at=now(), accepted=digest, keep=MAX_PARENTS)
+
+    def _compare(self, record: Record, on_disk: Record | None) -> None:
+        if on_disk is None or on_disk.volume != record.volume:
+            return
+        intruder = intruded(record, on_disk)
+        findings = (*on_disk.findings, *(() if intruder is None else (intruder,)))
+        self.state = replace(self.state, record=record.found(*findings))
+        if intruder is not None:  # their history has this start, too; so neither loses one, and they see it
+            self._write(on_disk.found(*findings, *record.findings))
+
+    def _open_slots(self) -> None:
+        self._slots = CommitSlots(self._directory)
+
+    def _write(self, record: Record) -> bool:
+        """Whether it was written: then others may hear of this start."""
+        done = self._try(
+            "The ledger cannot be written", lambda: ledger_file.write_ledger(self._directory, record)
+        )
+        self.state = replace(self.state, durable=self.state.durable or done)
+        return done
+
+    def _try(self, what: str, job: Callable[[], None]) -> bool:
+        """Whether it was done; otherwise it is a fault until it can be."""
+        try:
+            job()
+        except OSError as error:
+            self._fails(what, error)
+            return False
+        if self._faults.pop(what, None) is not None:
+            self.state = replace(self.state, fault=next(iter(self._faults.values()), None))
+        return True
+
+    def _fails(self, what: str, error: OSError) -> None:
+        self._faults[what] = f"{what}: {reason(error)}."
+        self.state = replace(self.state, fault=next(iter(self._faults.values())))
+
+    def _leave(self) -> None:
+        self._volume = -1
+        self._slots = None
+        if self._directory >= 0:
+            os.close(self._directory)
+            self._directory = -1
