@@ -146,4 +146,4 @@ class Account:
         pods = {pod: register.counts() for pod, register in self._registers.items()}
         total = sum(pods.values(), self._nobodys)
         silence = self._silence.longest(self._clock())
-        return Snapshot(pods, replace(total, longest_without_answer=silence))
+        return Snapshot(pods, replace(self._nobodys), replace(total, longest_without_answer=silence))

@@ -44,7 +44,8 @@ class Silence:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The account as of one moment: by pod, and in all."""
+    """The account as of one moment: by pod, of requests to the Service that reached none, and in all."""
 
     pods: dict[str, Counts]
+    service: Counts
     total: Counts

@@ -32,7 +32,7 @@ class AccountCollector(Collector):
     """Shows the snapshot that was published last: the server's thread never sees the account itself."""
 
     def __init__(self) -> None:
-        self._snapshot = Snapshot({}, Counts())
+        self._snapshot = Snapshot({}, Counts(), Counts())
 
     def publish(self, snapshot: Snapshot) -> None:
         """From now on this one is shown."""

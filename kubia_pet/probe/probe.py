@@ -106,7 +106,7 @@ class Probe:
         if not self._service_only:
             flows += [traffic.read(pod) for pod in target.pods]
         if self._through == "public" and target.connect:
-            flows.append(traffic.write_through(target.connect))
+            flows += [traffic.write_through(target.connect), traffic.read_through(target.connect)]
         else:
             flows += [traffic.write(pod) for pod in target.pods]
         return flows
