@@ -93,6 +93,7 @@ DNS_TIMEOUT = 2.0  # for a name server to answer one question
 STEADY_ROUNDS = 12  # questions to each name server, to see whether its answers come and go
 STEADY_PAUSE = 0.15  # between two of them
 CHEAPEST_FSYNC = 20e-6  # a disk with a protected cache needs more, a call that does nothing less
+WITNESS_PATIENCE = 8.0  # a pod asks its peers what they remember of it 5 s after its start
 VIEW_PATIENCE = 6.0  # in which the lists of all pods must become the same: DNS has its delays
 ASK_CONCURRENCY = 16  # pods asked at the same time
 MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
