@@ -12,7 +12,7 @@ import click
 
 from kubia_pet import __version__
 from kubia_pet.check.command import check
-from kubia_pet.config import Host, Settings, settings_options
+from kubia_pet.config import Duration, Host, Settings, settings_options
 from kubia_pet.probe.command import probe
 
 
@@ -30,14 +30,16 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     from kubia_pet import logs
     from kubia_pet.aio import signals
     from kubia_pet.discovery import service_of
-    from kubia_pet.limits import LOCK_WAIT
+    from kubia_pet.limits import DRAIN_TIME, LOCK_WAIT
     from kubia_pet.store import VolumeUnusableError
     from kubia_pet.web.server import serve as serve_pod
     from kubia_pet.web.token import TokenUnusableError
 
     settings = Settings(**given)
     if end_with_stdin:
-        signals.end_with_stdin(settings.finish + settings.drain + 1)
+        signals.end_with_stdin(
+            settings.finish + (DRAIN_TIME if settings.drain is None else settings.drain) + 1
+        )
     logs.configure(settings.log_format, settings.log_level)
     pod = settings.pod or socket.gethostname()
     full = service_of(pod) if settings.service is None or settings.lock_wait is None else None
@@ -67,6 +69,13 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     default=8053,
     show_default=True,
     help="Port of the name server, UDP and TCP.",
+)
+@click.option(
+    "--dns-cache",
+    type=Duration(zero=True),
+    default="0s",
+    show_default=True,
+    help="The name server caches its answers for so long, as most clusters' do for 30s.",
 )
 @click.option(
     "--data-dir",

@@ -1,4 +1,4 @@
-"""How pods tell each other of their volumes: in header fields of `/data`, and in JSON when asked what they saw."""
+"""How pods tell each other of volumes: in the header of `/data`, and in JSON when asked what they saw."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from typing import Any
 from kubia_pet.model.ledger import Sighting
 
 POD, VOLUME, START, COMMIT = "Kubia-Pet-Pod", "Kubia-Pet-Volume", "Kubia-Pet-Start", "Kubia-Pet-Commit"
+VERDICT = "Kubia-Pet-Verdict"
 PEER = "Kubia-Pet-Peer"  # that a peer asks, and wants to know of the volume
 _NAME = re.compile(r"[a-z0-9._-]{1,253}")
 _HEX16, _HEX32 = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{32}")
@@ -21,7 +22,7 @@ Fields = tuple[bytes | None, ...]
 
 @dataclass(frozen=True)
 class Testimony:
-    """What a pod says: its full name, its own volume as it is, and what it remembers of the name asked for."""
+    """What a pod says: its full name, its own volume now, and what it remembers of the name asked for."""
 
     pod: str
     own: Sighting

@@ -7,6 +7,7 @@ from typing import Protocol, Self, TypeVar
 
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
+from kubia_pet.model.unknown import UNKNOWN, Unknown
 from kubia_pet.model.value import Value
 from kubia_pet.store.commits import CommitObserver, Commits
 from kubia_pet.store.condition import Change, Condition
@@ -81,11 +82,12 @@ class Store:
         """The value, None where there is none. Raises StoreError."""
         return self._looks.submit()
 
-    def read_at_once(self) -> Value | None:
-        """The value, where the kernel has it in memory; None where only `read` can tell."""
+    def read_at_once(self) -> Value | Unknown | None:
+        """The value, where the kernel has it in memory; UNKNOWN where only `read` can tell."""
         value = self._as_value(self._volume.read_at_once())
-        if value is not None:
-            self._saw(value)
+        if value is None and not self._volume.is_empty_at_once():
+            return UNKNOWN
+        self._saw(value)
         return value
 
     def write(self, data: bytes, condition: Condition | None = None) -> asyncio.Future[None]:
@@ -112,7 +114,7 @@ class Store:
 
     def _look(self) -> asyncio.Future[Value | None]:
         value = self.read_at_once()
-        if value is None:
+        if value is UNKNOWN:
             looking = self._reader.submit(self._see)
             looking.add_done_callback(self._looked)
         else:
@@ -155,7 +157,7 @@ class Store:
         await self._reader.submit(self._volume.require_writable)
 
     async def between_commits(self, job: Callable[[], T]) -> T:
-        """Runs it in the thread of all changes, while there is none. Raises StoreError if that takes too long."""
+        """Runs it in the thread of all changes, while there is none. Raises StoreError where it is late."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._writer.submit(job)

@@ -84,6 +84,17 @@ class Volume:
         finally:
             self._publishing.release()
 
+    def is_empty_at_once(self) -> bool:
+        """See Storage."""
+        if not self._publishing.acquire(blocking=False):
+            return False
+        try:
+            if self._own is None or self._unconfirmed:
+                return False
+            return self._value.is_missing_at_once(self._own)
+        finally:
+            self._publishing.release()
+
     def replace(self, data: bytes) -> None:
         """See Storage."""
         self._require_own_directory()

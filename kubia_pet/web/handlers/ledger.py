@@ -1,5 +1,6 @@
 """The ledger: whose volume this is, what speaks for that, and what to do about it."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -7,7 +8,7 @@ from aiohttp import web
 
 from kubia_pet.model.ledger import age
 from kubia_pet.peers.witnesses import Witnesses
-from kubia_pet.store import Ledger, Volume
+from kubia_pet.store import Ledger, StoreError, Volume
 from kubia_pet.web.problem import ProblemError, json_response
 from kubia_pet.web.route import Route
 
@@ -30,8 +31,10 @@ class LedgerHandlers:
         ]
 
     async def show(self, _: web.Request) -> web.Response:
-        """All that is known of the volume."""
-        return json_response(self._members())
+        """All that is known of the volume; what it hides while it does not answer is as before."""
+        with suppress(StoreError):
+            await self._witnesses.look()
+        return json_response(self.members())
 
     async def testify(self, request: web.Request) -> web.Response:
         """What this pod says of its own volume, and remembers of a peer's."""
@@ -43,9 +46,10 @@ class LedgerHandlers:
     async def adopt(self, _: web.Request) -> web.Response:
         """Takes the volume as it is, under a new id; shows what it is then."""
         await self._witnesses.adopt()
-        return json_response(self._members())
+        return json_response(self.members())
 
-    def _members(self) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
+        """All of it, for JSON."""
         verdict = self._witnesses.verdict()
         state, mount = self._ledger.state, self._witnesses.mount
         record = state.record

@@ -47,6 +47,7 @@ class OverviewHandlers:
             nobody: dict[str, object] = {
                 "service": None,
                 "age": None,
+                "asked": None,
                 "error": None,
                 "findings": [],
                 "peers": [],
@@ -66,4 +67,4 @@ class OverviewHandlers:
 
 
 def _work(shared: SharedOverview) -> Work[bytes]:
-    return Work(lambda _: shared.submit())
+    return Work(lambda _: shared.submit(), shared.at_once)
