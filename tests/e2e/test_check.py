@@ -321,6 +321,7 @@ def test_a_network_that_drops_one_direction(namespace: Namespace, deploy: Deploy
 # Disrupted
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["delete", "scale", "rollout", "move"])
 def test_a_set_survives_each_disruption(
     namespace: Namespace, deploy: Deploy, figure: Figure, kind: str
