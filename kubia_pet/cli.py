@@ -12,7 +12,7 @@ import click
 
 from kubia_pet import __version__
 from kubia_pet.check.command import check
-from kubia_pet.config import Host, Settings, settings_options
+from kubia_pet.config import Duration, Host, Settings, settings_options
 from kubia_pet.probe.command import probe
 
 
@@ -67,6 +67,13 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     default=8053,
     show_default=True,
     help="Port of the name server, UDP and TCP.",
+)
+@click.option(
+    "--dns-cache",
+    type=Duration(zero=True),
+    default="0s",
+    show_default=True,
+    help="The name server caches its answers for so long, as most clusters' do for 30s.",
 )
 @click.option(
     "--data-dir",

@@ -105,6 +105,10 @@ PROBE_LIST_PAUSE = 0.25  # between two questions to a pod for everybody's value
 PROBE_FULL_SPEED = 10
 MAX_KEPT_BYTES = 64 * MIB  # of values that are remembered until they are put back
 
+MAX_LEDGER_BYTES = 1 << 19  # of a peer's ledger, which names all that it remembers
+LEDGER_CONCURRENCY = 4  # ledgers on their way at the same time
+LEDGER_PATIENCE = 0.2  # that watchers wait for one
+
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 
@@ -122,7 +126,7 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     clients = (max_connections + CONNECTION_RESERVE) * client
     replays = MAX_REPLAY_ANSWERS * 2 * MAX_REPLAY_BYTES
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
-    watching = max_watchers * watcher
+    watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record

@@ -78,11 +78,11 @@ def judged(rows: Mapping[str, Row], pods: int) -> Finding:
         return failed(
             "unreachable-peer", f"Some pods do not reach {unreached}.", *pairs[:_MOST_LINES], *shown
         )
-    if missing:
+    if missing and not silent:
         lines = [f"{by} does not list {name}" for by, name in sorted(missing)]
         return failed("views-differ", "The pods give different lists.", *lines[:_MOST_LINES], *shown)
     if silent:
-        return unknown(f"{silent} of {pods} pods give no list.", *shown)
+        return failed("no-answer", f"{silent} of {pods} pods give no list.", *shown)
     return passed(f"{len(rows)} pods give the same list of {len(names)}.")
 
 

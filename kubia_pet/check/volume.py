@@ -10,6 +10,7 @@ from kubia_pet.check.trial import NotTriedError, Written
 from kubia_pet.check.view import PodView, short
 from kubia_pet.client.pod import NotReachedError, RefusedError
 from kubia_pet.limits import CHEAPEST_FSYNC
+from kubia_pet.reach.target import last_words
 
 _NO_VOLUME = {"container": "in the container's own file system", "memory": "in memory"}
 _WORST = ("shared", "cloned", "swapped", "not-a-volume", "lost", "rolled-back", "changed-outside")
@@ -141,10 +142,15 @@ async def writable(scene: Scene) -> Finding:
     """Whether each pod commits a value: written, fsynced and renamed."""
     views, parts = await scene.views(), await scene.trial.begin()
     unready = {view.pod.name: view.unready for view in views if view.unready and not view.error}
+    silent = {view.pod.name: await last_words(scene.target, view.pod.name) for view in views if view.error}
+    told = {pod: f"does not answer; its log ends with: {words}" for pod, words in silent.items() if words}
     refused = [part for part in parts if part.refusal]
     for part in refused:
         if isinstance(part.refusal, RefusedError) and part.refusal.status in (507, 503, 500):
             return _refusal(part, [f"{each.pod.name} {each.refusal}" for each in refused])
+    for pod, words in told.items():
+        if (cause := _cause(words)) != "not-writable":
+            return failed(cause, f"{pod} cannot start on its volume.", f"{pod} {words}")
     if unready:
         cause = _cause(next(iter(unready.values())))
         return failed(

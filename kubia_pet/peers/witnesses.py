@@ -81,6 +81,7 @@ class Witnesses:
         self._rounds = 0  # since this start
         self._gathered_at = float("-inf")
         self._last: dict[str, tuple[Fields, float]] = {}  # that were heard in gatherings, and when
+        self.last_verdict = Kind.UNKNOWN
         self._logged: Kind | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -116,6 +117,7 @@ class Witnesses:
             pending=self._discovery is not None and not self._rounds,
         )
         self._observer.judged(verdict.verdict)
+        self.last_verdict = verdict.verdict
         if verdict.verdict not in (self._logged, Kind.UNKNOWN):
             self._logged = verdict.verdict
             level = logging.INFO if verdict.verdict is Kind.GOOD else logging.WARNING

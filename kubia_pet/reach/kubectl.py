@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -95,7 +97,7 @@ async def kubectl(*arguments: str) -> str:
         raise KubectlError(f"kubectl {arguments[0]} took more than {KUBECTL_TIMEOUT:g} s") from None
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # a plugin that asks for a login, too
             await process.wait()
     if process.returncode:
         raise KubectlError(complained.decode(errors="replace").strip() or f"kubectl {arguments[0]} failed")

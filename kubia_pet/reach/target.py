@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubia_pet.client.pod import PodClient
+from kubia_pet.client.pod import AskError, PodClient
 
 
 class UnreachableError(Exception):
@@ -56,6 +56,21 @@ class Target:
     namespace: str | None = None
     api: PodClient | None = None
     unseen: Mapping[str, str] = field(default_factory=dict)
+
+
+async def last_words(target: Target, pod: str) -> str:
+    """The last line of the pod's log, or of the one of its last start; empty where that cannot be seen."""
+    if target.api is None:
+        return ""
+    for which in ("", "&previous=true"):
+        path = f"api/v1/namespaces/{target.namespace}/pods/{pod}/log?tailLines=1{which}"
+        try:
+            answer = await target.api.ask("GET", path)
+        except AskError:
+            continue
+        if answer.status == 200 and answer.text.strip():  # noqa: PLR2004
+            return answer.text.strip().rpartition("\n")[2]
+    return ""
 
 
 def host_name(name: str) -> str:

@@ -73,7 +73,7 @@ class Volume:
                 raise ChangeUnconfirmedError(
                     f"The volume {self.path} did not confirm the last change; it is being repeated."
                 )
-            return self._read()
+            return self._value.read(self._directory)
 
     def read_at_once(self) -> Content | None:
         """See Storage."""

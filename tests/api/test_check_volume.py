@@ -17,9 +17,10 @@ FOLLOWS = {"durable", "volume.fsync"}
 
 
 def fill(path: Path) -> None:
+    """Takes all the space that is left."""
     with suppress(OSError), path.open("ab", buffering=0) as file:
         while True:
-            file.write(bytes(4096))
+            file.write(bytes(512))
 
 
 def test_a_full_volume(tmp_path: Path) -> None:

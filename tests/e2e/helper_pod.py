@@ -21,9 +21,9 @@ def source(program: str) -> str:
 class HelperPod:
     """A pod in which programs of inside/ run, under the restricted standard."""
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, node: str | None = None) -> None:
         self._namespace = namespace
-        namespace.apply(_pod())
+        namespace.apply(_pod(node))
         namespace.kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=60s")
 
     def start(self, program: str, *arguments: str) -> "subprocess.Popen[str]":
@@ -40,7 +40,7 @@ def result(running: "subprocess.Popen[str]", timeout: float) -> Any:
     return json.loads(printed)
 
 
-def _pod() -> dict[str, Any]:
+def _pod(node: str | None) -> dict[str, Any]:
     container = {
         "name": NAME,
         "image": IMAGE,
@@ -49,5 +49,6 @@ def _pod() -> dict[str, Any]:
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     user = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
-    spec = {"containers": [container], "securityContext": user, "terminationGracePeriodSeconds": 1}
+    place = {"nodeName": node} if node else {}
+    spec = place | {"containers": [container], "securityContext": user, "terminationGracePeriodSeconds": 1}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME}, "spec": spec}

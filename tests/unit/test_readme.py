@@ -73,10 +73,23 @@ def test_each_make_command_exists_and_has_its_line() -> None:
     }
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for files in ("*.md", "docs/**/*.md", "charts/**/*.md")
+    for path in ROOT.glob(files)
+)
+
+
+def test_the_index_of_the_documents_leads_to_each_of_them() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name == "README.md" or f"]({path.name})" in index, path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_each_link_to_a_file_leads_somewhere(document: str) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text()):
-        assert (ROOT / target).exists(), target
+        assert (ROOT / document).parent.joinpath(target).exists(), target
 
 
 def test_each_block_of_lines_is_pasted_by_a_test() -> None:

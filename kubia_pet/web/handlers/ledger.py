@@ -31,7 +31,7 @@ class LedgerHandlers:
 
     async def show(self, _: web.Request) -> web.Response:
         """All that is known of the volume."""
-        return json_response(self._members())
+        return json_response(self.members())
 
     async def testify(self, request: web.Request) -> web.Response:
         """What this pod says of its own volume, and remembers of a peer's."""
@@ -43,9 +43,10 @@ class LedgerHandlers:
     async def adopt(self, _: web.Request) -> web.Response:
         """Takes the volume as it is, under a new id; shows what it is then."""
         await self._witnesses.adopt()
-        return json_response(self._members())
+        return json_response(self.members())
 
-    def _members(self) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
+        """All of it, for JSON."""
         verdict = self._witnesses.verdict()
         state, mount = self._ledger.state, self._witnesses.mount
         record = state.record

@@ -47,6 +47,7 @@ class OverviewHandlers:
             nobody: dict[str, object] = {
                 "service": None,
                 "age": None,
+                "asked": None,
                 "error": None,
                 "findings": [],
                 "peers": [],

@@ -7,8 +7,8 @@ from html import escape
 from importlib import resources
 
 from kubia_pet.limits import PAGE_PREVIEW
-from kubia_pet.model.value import NO_VALUE, Value, utf8
-from kubia_pet.web.render import Overview, in_one_line
+from kubia_pet.model.value import NO_VALUE, Value
+from kubia_pet.web.render import Overview, preview
 
 _POD, _ROWS = "{{pod}}", "{{rows}}"
 
@@ -55,16 +55,9 @@ def _row(pod: str, state: str, value: Value | None) -> bytes:
 
 
 def _begin_of(value: Value) -> str:
-    text = utf8(value.data)
-    whole = value.data if text is None else text
-    begin = whole[:PAGE_PREVIEW]
-    if isinstance(begin, bytes):
-        begin = begin.decode(errors="backslashreplace")
-    notes = [f"{len(value.data)} bytes in all"] if len(whole) > PAGE_PREVIEW else []
-    if text is None:
-        notes.append("not UTF-8")
-    cut = "…" if len(whole) > PAGE_PREVIEW else ""
-    return "".join(in_one_line(begin)) + cut + (f" ({', '.join(notes)})" if notes else "")
+    begin = preview(value, PAGE_PREVIEW)
+    notes = [f"{len(value.data)} bytes in all"] * begin.cut + ["not UTF-8"] * begin.binary
+    return begin.text + "…" * begin.cut + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _hash(page: str, element: str) -> str:
