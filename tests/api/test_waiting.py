@@ -194,3 +194,31 @@ async def test_a_hundred_peers_that_hang_are_waited_for_once() -> None:
                     labels = await view.labels()
                     await asyncio.sleep(0.02)
             assert set(labels.values()) == {"(timeout)", "Hey there!"}
+
+
+async def test_a_pod_that_has_anothers_address_by_now_says_so_and_no_value_is_under_a_wrong_name(
+    tmp_path: Path,
+) -> None:
+    """DNS tells for kubia-1 the address of kubia-2, and for kubia-3 that of the asking pod itself."""
+    zone = Zone()
+    with NameServer(zone) as names:
+        options = f"--service={SERVICE}", "--nameserver={}:{}".format(*names.address)
+        with (
+            Pod(tmp_path / "0" / "data", *options) as asking,
+            Pod(tmp_path / "2" / "data", *options, name="kubia-2") as other,
+        ):
+            for ordinal, url in ((1, other.url), (2, other.url), (3, asking.url)):
+                zone.add(f"kubia-{ordinal}", int(url.rpartition(":")[2]))
+            async with aiohttp.ClientSession() as client:
+                for pod in (asking, other):
+                    async with client.post(pod.url, data=f"value of {pod.name}") as response:
+                        assert response.status == 200
+                async with client.get(asking.url, headers={"Accept": "application/json"}) as response:
+                    peers = (await response.json())["peers"]
+    shown = {peer["name"].partition(".")[0]: peer.get("value") or peer["error"]["code"] for peer in peers}
+    assert shown == {
+        "kubia-0": "value of kubia-0",
+        "kubia-1": "other-pod",
+        "kubia-2": "value of kubia-2",
+        "kubia-3": "other-pod",
+    }
