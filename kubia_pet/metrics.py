@@ -107,8 +107,9 @@ class Metrics:
                 registry=self._registry,
             ).labels
         )  # fmt: skip
+        self._verdict: str | None = None
         for verdict in Kind:
-            self._verdicts(verdict)
+            self._verdicts(verdict).set_function(partial(self._is_verdict, verdict))
         self._discovered_at = float("nan")
         Gauge(
             "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
@@ -163,8 +164,10 @@ class Metrics:
 
     def judged(self, verdict: str) -> None:
         """Notes the verdict on the volume."""
-        for each in Kind:
-            self._verdicts(each).set(each == verdict)
+        self._verdict = verdict
+
+    def _is_verdict(self, verdict: str) -> bool:
+        return verdict == self._verdict
 
     def render(self) -> bytes:
         """All of it in the text format."""

@@ -103,6 +103,8 @@ class Seen:
 
 def _open_cached(directory: int, path: bytes) -> int:
     """The place where it lies, as a file descriptor; negative where it is not there, or not in memory."""
+    if sys.platform != "linux":
+        return -1  # there that number is another call's
     place: int = _syscall(_OPENAT2, directory, path, _AS_PLACE, ctypes.sizeof(_OpenHow))
     return place
 
