@@ -1,4 +1,4 @@
-"""The documents in Chinese say what those in English say: headings, commands and tables fit, block by block."""
+"""The documents in Chinese say what those in English say: headings, commands and tables fit."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ def levels(text: str) -> list[int]:
 
 
 def rows(text: str) -> list[list[str]]:
-    """What stands in backticks in each row of each table: options, routes, codes, metrics, commands, defaults."""
+    """What stands in backticks in the first cell of each row: options, routes, codes, metrics, commands."""
     table_rows = re.findall(r"^\|.*\|$", outside_of_blocks(text), flags=re.MULTILINE)
     return [re.findall(r"`[^`]+`", row.partition("|")[2].partition("|")[0]) for row in table_rows]
 
