@@ -30,14 +30,16 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     from kubia_pet import logs
     from kubia_pet.aio import signals
     from kubia_pet.discovery import service_of
-    from kubia_pet.limits import LOCK_WAIT
+    from kubia_pet.limits import DRAIN_TIME, LOCK_WAIT
     from kubia_pet.store import VolumeUnusableError
     from kubia_pet.web.server import serve as serve_pod
     from kubia_pet.web.token import TokenUnusableError
 
     settings = Settings(**given)
     if end_with_stdin:
-        signals.end_with_stdin(settings.finish + settings.drain + 1)
+        signals.end_with_stdin(
+            settings.finish + (DRAIN_TIME if settings.drain is None else settings.drain) + 1
+        )
     logs.configure(settings.log_format, settings.log_level)
     pod = settings.pod or socket.gethostname()
     full = service_of(pod) if settings.service is None or settings.lock_wait is None else None

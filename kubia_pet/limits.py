@@ -25,6 +25,8 @@ TOKEN_INTERVAL = 1.0  # between two looks at that file
 # --- those who watch ------------------------------------------------------------------------------
 WATCH_INTERVAL = 0.5  # between two looks at the cluster, for all of them
 PING_INTERVAL = 15.0  # after which a watcher hears something, so that nobody on the way cuts a quiet stream
+DRAIN_TIME = 5.0  # after SIGTERM, in which Services forget a pod, unless --drain says another time
+UNASKED_TIME = 2.0  # of it without a client: then they have
 PARTING_TIME = 0.2  # in which a watcher may take its last event
 MAX_EVENT_BYTES = 1 << 15  # of one event, of which one waits for each watcher
 WATCHER_SEND_BYTES = 1 << 14  # that the kernel holds for one; Linux takes twice as many
@@ -43,7 +45,7 @@ PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 MAX_STARTS = 64  # that a volume's history has
 MAX_PARENTS = 64  # ids that it had before it was adopted
 FSYNCS_KEPT = 256  # times of the newest
-MAX_LEDGER_BYTES = 1 << 20  # of a file of the ledger: a history, or MAX_PEERS peers
+MAX_LEDGER_BYTES = 1 << 19  # of a file of the ledger: a history, or MAX_PEERS peers
 WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
 WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other
 WITNESS_ROUNDS = 12  # in which peers that have not answered are asked soon again
@@ -91,6 +93,7 @@ DNS_TIMEOUT = 2.0  # for a name server to answer one question
 STEADY_ROUNDS = 12  # questions to each name server, to see whether its answers come and go
 STEADY_PAUSE = 0.15  # between two of them
 CHEAPEST_FSYNC = 20e-6  # a disk with a protected cache needs more, a call that does nothing less
+WITNESS_PATIENCE = 8.0  # a pod asks its peers what they remember of it 5 s after its start
 VIEW_PATIENCE = 6.0  # in which the lists of all pods must become the same: DNS has its delays
 ASK_CONCURRENCY = 16  # pods asked at the same time
 MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
@@ -129,6 +132,8 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
+    ledger = 4 * MAX_LEDGER_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
     sending = MAX_SENDING_BYTES + watching
-    return RESIDENT_BYTES + own + bodies + log + gathering + rendering + sending + clients + peers + replays
+    held = own + ledger + log + replays
+    return RESIDENT_BYTES + held + bodies + gathering + rendering + sending + clients + peers

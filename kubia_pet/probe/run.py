@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 
 from kubia_pet.aio.interrupt import interruptible
-from kubia_pet.probe.account import Snapshot
+from kubia_pet.probe.counts import Snapshot
 from kubia_pet.probe.metrics_port import metrics_port
 from kubia_pet.probe.probe import Probe
 from kubia_pet.probe.report import Exit, as_json

@@ -9,7 +9,9 @@ from functools import partial
 import aiohttp
 
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.client.pod import AskError, NotReachedError, PodClient, one_connection, session
+from kubia_pet.client.errors import AskError, NotReachedError
+from kubia_pet.client.pod import PodClient
+from kubia_pet.client.sessions import one_connection, session
 from kubia_pet.discovery import Resolver, service_of
 from kubia_pet.discovery.records import Record
 from kubia_pet.discovery.resolver import ResolutionFailedError

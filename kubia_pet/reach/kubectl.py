@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from kubia_pet.client.pod import AskError, PodClient
+from kubia_pet.client.errors import AskError
+from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import KUBECTL_START_TIMEOUT, KUBECTL_TIMEOUT
 from kubia_pet.reach.target import UnreachableError
 

@@ -151,7 +151,7 @@ class Store:
         await self._reader.submit(self._volume.require_writable)
 
     async def between_commits(self, job: Callable[[], T]) -> T:
-        """Runs it in the thread of all changes, while there is none. Raises StoreError if that takes too long."""
+        """Runs it in the thread of all changes, while there is none. Raises StoreError where it is late."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._writer.submit(job)

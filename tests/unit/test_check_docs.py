@@ -11,7 +11,7 @@ from kubia_pet.check.checks import checks
 from kubia_pet.check.command import DISRUPTIONS
 from kubia_pet.check.result import Exit, Status
 from kubia_pet.cli import main
-from kubia_pet.probe.account import Counts
+from kubia_pet.probe.counts import Counts
 from kubia_pet.probe.metrics_port import HELP
 from kubia_pet.reach import Target
 

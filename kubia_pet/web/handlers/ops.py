@@ -37,9 +37,9 @@ class OpsHandlers:
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
-            Route("GET", "/healthz", self.alive, essential=True),
-            Route("GET", "/readyz", self.ready, essential=True),
-            Route("GET", "/metrics", self.metrics, essential=True),
+            Route("GET", "/healthz", self.alive, essential=True, probe=True),
+            Route("GET", "/readyz", self.ready, essential=True, probe=True),
+            Route("GET", "/metrics", self.metrics, essential=True, probe=True),
             Route("GET", "/openapi.json", self.openapi),
         ]
 
