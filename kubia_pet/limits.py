@@ -38,6 +38,7 @@ MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
 LOCK_WAIT = 10.0  # for another process to leave it, where nothing else is set and this is no cluster
 LOCK_INTERVAL = 0.2  # between two tries of a volume that another process has
 MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
+CHECK_PATIENCE = 0.5  # of whoever asks for the metrics, while the volume is asked how it is
 PROBE_INTERVAL = 10.0  # after the last write, until the volume is tried by whoever asks whether it works
 PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 

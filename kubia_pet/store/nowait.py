@@ -54,7 +54,8 @@ def is_missing(directory: bytes, own: os.stat_result, name: bytes) -> bool:
     if place < 0:
         return False
     try:
-        if not os.path.samestat(os.fstat(place), own):
+        found = os.fstat(place)
+        if (found.st_dev, found.st_ino) != (own.st_dev, own.st_ino):
             return False
         file = _open_cached(place, name)
         if file >= 0:

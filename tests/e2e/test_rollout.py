@@ -41,8 +41,8 @@ def test_a_rolling_update_under_load_loses_no_request_and_no_acknowledged_write(
     total, service = seen["total"], seen["service"]
     figure(
         f"rolling update of 2 pods: {seconds:.1f} s, {total['acknowledged']} writes through the Service and "
-        f"{total['reads']} reads meanwhile, {service['refused'] + service['unknown']} requests to the Service "
-        f"failed, {total['lost']} values lost, nobody answered for {total['longest_without_answer']:.2f} s at most"
+        f"{total['reads']} reads meanwhile, {service['refused'] + service['unknown']} requests to it "
+        f"failed, {total['lost']} values lost, no answer for {total['longest_without_answer']:.2f} s at most"
     )
     assert total["acknowledged"] > 100, json.dumps(seen)
     assert service == {"refused": 0, "unknown": 0}
