@@ -45,6 +45,7 @@ async def test_the_whole_state_comes_at_the_beginning_then_each_change(pod: Pod)
         assert headers["Content-Type"] == "text/event-stream"
         assert headers["Cache-Control"] == "no-cache"
         assert headers["X-Accel-Buffering"] == "no"
+        assert headers["Connection"] == "close"
         first = await next_state(watch)
         ledger = first.data["peers"][0].pop("ledger")
         assert (ledger["starts"], ledger["verdict"]) == (1, "good")
