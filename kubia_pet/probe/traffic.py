@@ -74,7 +74,7 @@ class Traffic:
                     self._account.register(name).read(seen, floor=floors[name], by=by)
 
     async def read_through(self, connect: Callable[[], AbstractAsyncContextManager[PodClient]]) -> None:
-        """Reads everybody's value through a Service, over one kept connection."""
+        """Reads everybody's value through a Service, over a connection that is kept."""
         async with connect() as connected:
             await self.read_list(connected)
 

@@ -12,7 +12,6 @@ from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.problem import ProblemError
 from kubia_pet.web.route import Route
 
-_RETRY = 1000  # ms after which an EventSource comes again
 _LATER = {"Retry-After": "5"}  # seconds
 
 
@@ -48,7 +47,7 @@ class EventHandlers:
         with suppress(ConnectionError, TimeoutError):
             async with stream, aclosing(self._broadcaster.watch()) as events:
                 async for event in events:
-                    await stream.send(event.data, id=event.id, event=event.name, retry=_RETRY)
+                    await stream.write(event.frame)
                     await writer.drain()  # one event at most waits for a client
         return stream
 
