@@ -184,14 +184,14 @@ class Settings:
         f"has a full name, as in a cluster; else {Duration.shown(LOCK_WAIT)}.",
     )
     adopt: bool = _setting(
-        False,  # noqa: FBT003 - a default
-        click.BOOL,
-        "Take the volume as it is, at each start: no verdict rests on what was before.",
+        default=False,
+        kind=click.BOOL,
+        text="Take the volume as it is, at each start: no verdict rests on what was before.",
     )
     refuse_foreign_volume: bool = _setting(
-        False,  # noqa: FBT003 - a default
-        click.BOOL,
-        "Be not ready where there is evidence that the volume is another pod's, or another pod's too.",
+        default=False,
+        kind=click.BOOL,
+        text="Be not ready where there is evidence that the volume is another pod's, or another pod's too.",
     )
     body_timeout: float = _setting(30.0, Duration(), "For a client to send its value.")
     client_timeout: float = _setting(

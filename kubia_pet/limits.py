@@ -7,7 +7,8 @@ CONNECTION_RESERVE = 64  # connections over --max-connections, for probes and pe
 BACKLOG = 1024  # connections that the kernel holds until they are accepted
 NEWCOMERS = 32  # accepted in a row: none makes room before its request, or its body, can be read
 READ_BUFFER_BYTES = 1 << 16  # of a body, that wait in the kernel, and again here: times all connections
-MAX_REPLAY_BYTES = 1 << 13  # of a request, and of its answer, that each connection may keep
+MAX_REPLAY_BYTES = 1 << 13  # of a request, and of its answer, that may be given again
+MAX_REPLAY_ANSWERS = 128  # to requests that read, kept for all connections
 LINGERING_TIME = 1.0  # in which a refused body is read, so that its client sees the answer
 
 # --- bodies and answers ---------------------------------------------------------------------------
@@ -38,6 +39,7 @@ MAX_NOWAIT_BYTES = 1 << 16  # copying more would itself hold the event loop
 LOCK_WAIT = 10.0  # for another process to leave it, where nothing else is set and this is no cluster
 LOCK_INTERVAL = 0.2  # between two tries of a volume that another process has
 MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
+CHECK_PATIENCE = 0.5  # of whoever asks for the metrics, while the volume is asked how it is
 PROBE_INTERVAL = 10.0  # after the last write, until the volume is tried by whoever asks whether it works
 PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 
@@ -45,7 +47,7 @@ PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 MAX_STARTS = 64  # that a volume's history has
 MAX_PARENTS = 64  # ids that it had before it was adopted
 FSYNCS_KEPT = 256  # times of the newest
-MAX_LEDGER_BYTES = 1 << 20  # of a file of the ledger: a history, or MAX_PEERS peers
+MAX_LEDGER_BYTES = 1 << 19  # of a file of the ledger: a history, or MAX_PEERS peers
 WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
 WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other
 WITNESS_ROUNDS = 12  # in which peers that have not answered are asked soon again
@@ -93,6 +95,7 @@ DNS_TIMEOUT = 2.0  # for a name server to answer one question
 STEADY_ROUNDS = 12  # questions to each name server, to see whether its answers come and go
 STEADY_PAUSE = 0.15  # between two of them
 CHEAPEST_FSYNC = 20e-6  # a disk with a protected cache needs more, a call that does nothing less
+WITNESS_PATIENCE = 8.0  # a pod asks its peers what they remember of it 5 s after its start
 VIEW_PATIENCE = 6.0  # in which the lists of all pods must become the same: DNS has its delays
 ASK_CONCURRENCY = 16  # pods asked at the same time
 MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
@@ -126,10 +129,13 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
     client = 2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES + SMALL_BODY_BYTES
     clients = (max_connections + CONNECTION_RESERVE) * client
+    replays = MAX_REPLAY_ANSWERS * 2 * MAX_REPLAY_BYTES
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
+    ledger = 4 * MAX_LEDGER_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
     sending = MAX_SENDING_BYTES + watching
-    return RESIDENT_BYTES + own + bodies + log + gathering + rendering + sending + clients + peers
+    held = own + ledger + log + replays
+    return RESIDENT_BYTES + held + bodies + gathering + rendering + sending + clients + peers

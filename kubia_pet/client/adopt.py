@@ -5,7 +5,7 @@ import json
 
 
 def adopt(host: str, port: int, *, token: str | None, timeout: float) -> tuple[bool, str]:
-    """Whether `POST /ledger/adopt` was answered 200, and a sentence. `token` is what the pod asks for, if any.
+    """Whether `POST /ledger/adopt` was answered 200, and a sentence. `token` is what the pod may ask for.
 
     `timeout`: seconds to connect, and to answer.
     """

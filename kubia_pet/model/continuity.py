@@ -84,15 +84,35 @@ def continued(record: Record, found: Found, removal: Commit | None) -> Continuit
     return Continuity(completed.found(Finding(Kind.ROLLED_BACK, later)) if later else completed, commit)
 
 
+def observed(record: Record, last: Commit | None, found: Found) -> tuple[str | None, Finding | None]:
+    """How somebody else changed the value since the `last` commit, and whether an earlier one is back."""
+    if not found.readable:
+        return UNREADABLE, None
+    if found.digest is None:
+        return (GONE if last is not None and last.digest is not None else None), None
+    commit = found.commit
+    if commit is None:
+        return (None if found.digest == record.accepted else UNNUMBERED), None
+    if last is None or commit == last:
+        return None, None
+    if commit.order > last.order or all(each.id != commit.start for each in record.starts):
+        return STRANGE, None
+    return None, Finding(Kind.ROLLED_BACK, _compared(last.count, last.number, commit))
+
+
 def _later(record: Record, commit: Commit) -> str | None:
     """The sentence that names a later commit which the record knows; None where it knows none."""
     for start in reversed(record.starts):
         if start.commits and (start.number, start.commits) > commit.order:
-            return (
-                f"The ledger knows of commit {start.commits} of start {start.number}; "
-                f"the value is that of commit {commit.count} of start {commit.number}."
-            )
+            return _compared(start.commits, start.number, commit)
     return None
+
+
+def _compared(count: int, number: int, found: Commit) -> str:
+    return (
+        f"The ledger knows of commit {count} of start {number}; "
+        f"the value is that of commit {found.count} of start {found.number}."
+    )
 
 
 def _completed(record: Record, last: Commit) -> Record:

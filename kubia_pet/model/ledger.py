@@ -102,11 +102,16 @@ class Record:
     def adopted_as(
         self, volume: str, *, name: str | None, at: str, accepted: str | None, keep: int
     ) -> "Record":
-        """The volume as it is, under a new id, with nothing to say against it; `keep` parents are remembered."""
-        parents = (self.volume, *self.parents)[:keep]
-        name = name or self.name
+        """The volume as it is, under a new id, with nothing against it; `keep` parents are remembered."""
         return replace(
-            self, volume=volume, name=name, parents=parents, adopted=at, accepted=accepted, findings=()
+            self,
+            volume=volume,
+            name=name or self.name,
+            parents=(self.volume, *self.parents)[:keep],
+            starts=tuple(replace(each, commits=None) for each in self.starts),  # they may not be there
+            adopted=at,
+            accepted=accepted,
+            findings=(),
         )
 
     def survived(self) -> tuple[str, ...]:
@@ -124,7 +129,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Sighting:
-    """What a pod saw, or remembers, of a volume under a name: its id, its live start, and that one's commits."""
+    """What a pod saw of a volume under a name: its id, its live start, and how many commits that made."""
 
     volume: str
     start: str

@@ -9,7 +9,7 @@ from kubia_pet.model.ledger import Record, Sighting, now
 
 @dataclass(frozen=True)
 class Identity:
-    """Who starts: the pod's full name, its UID, its node and the machine's boot id, each None if not known."""
+    """Who starts: the pod's full name, its UID, its node, the machine's boot id; None what is not known."""
 
     name: str | None = None
     pod_uid: str | None = None

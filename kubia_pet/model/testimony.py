@@ -1,4 +1,4 @@
-"""How pods tell each other of their volumes: in header fields of `/data`, and in JSON when asked what they saw."""
+"""How pods tell each other of volumes: in the header of `/data`, and in JSON when asked what they saw."""
 
 import json
 import re
@@ -22,7 +22,7 @@ Fields = tuple[bytes | None, ...]
 
 @dataclass(frozen=True)
 class Testimony:
-    """What a pod says: its full name, its own volume as it is, and what it remembers of the name asked for."""
+    """What a pod says: its full name, its own volume now, and what it remembers of the name asked for."""
 
     pod: str
     own: Sighting

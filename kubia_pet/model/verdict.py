@@ -44,7 +44,7 @@ _NO_VOLUMES = {"container": "the container's own disk, or its pod's", "memory": 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`message`, each of `evidence` and `remedy` are sentences; `survived` is what a good volume went through."""
+    """Sentences, and in `survived` what a good volume went through."""
 
     verdict: Kind
     message: str
@@ -69,8 +69,8 @@ def judge(
 ) -> Verdict:
     """The gravest of what was found, or good.
 
-    `mount` is None where it is not to be judged; `witnesses` says who was asked, `pending` that nobody has been
-    yet: then, and without a ledger, nothing is known.
+    `mount` is None where it is not to be judged. `witnesses` says who was asked, `pending` that nobody was
+    yet; then, and without a ledger, nothing is known.
     """
     record = state.record
     found = list(record.findings) if record else []
@@ -124,7 +124,7 @@ def remembered(record: Record, live: int, peer: str, sighting: Sighting) -> Find
     if start is None:
         return Finding(
             Kind.ROLLED_BACK,
-            f"{seen} start {sighting.number} ({sighting.start}) of this volume; its history has no such start.",
+            f"{seen} start {sighting.number} ({sighting.start}) of this volume, whose history lacks it.",
         )
     commits = live if start is record.start else start.commits
     if commits is not None and sighting.count > commits:

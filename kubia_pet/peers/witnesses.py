@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, Self
 from urllib.parse import quote
 
+from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.discovery import Discovery
 from kubia_pet.limits import (
     MAX_TESTIMONY_BYTES,
@@ -68,6 +69,7 @@ class Witnesses:
         self._discovery = discovery
         self._observer = observer
         self._memory = WitnessMemory(store, ledger)
+        self._looks = Coalescer(lambda: store.between_commits(lambda: ledger.look(found)))
         self._pool = ConnectionPool(
             timeout=peer_timeout,
             connect_timeout=connect_timeout,
@@ -156,20 +158,24 @@ class Witnesses:
         if testimony is not None:
             self._hear(peer, testimony)
 
+    def look(self) -> asyncio.Future[None]:
+        """Looks anew at the value and the ledger on the disk. Raises StoreError."""
+        return self._looks.submit()
+
     async def adopt(self) -> Verdict:
         """Takes the volume as it is. Raises StoreError."""
         await self._store.between_commits(lambda: self._ledger.adopt(self._found()))
         return self.verdict()
 
     async def _ask_again_and_again(self) -> None:
-        """First after WITNESS_GRACE; soon again while some have not answered, otherwise each WITNESS_INTERVAL."""
+        """After WITNESS_GRACE; as soon again while some have not answered, else after WITNESS_INTERVAL."""
         while True:
             done = self._discovery is None or (
                 self._rounds and (self._rounds >= WITNESS_ROUNDS or not self._unheard())
             )
             await asyncio.sleep(WITNESS_INTERVAL if done else WITNESS_GRACE)
             try:
-                await self._store.between_commits(lambda: self._ledger.look(self._found))
+                await self.look()
                 await self._ask_all()
                 await self._memory.flush()
             except StoreError as error:
@@ -183,11 +189,13 @@ class Witnesses:
         if record is not None and record.start.id != self._start:  # it may be another volume
             self._start, self._rounds = record.start.id, 0
             self._heard.clear()
-        self._rounds += 1
-        if self._discovery is None:
-            return
+        if self._discovery is not None:
+            await self._ask_peers(self._discovery)
+        self._rounds += 1  # only now: until somebody was asked nothing is known
+
+    async def _ask_peers(self, discovery: Discovery) -> None:
         recently = asyncio.get_running_loop().time() - self._gathered_at < WITNESS_INTERVAL
-        peers = (await self._discovery.discover()).peers
+        peers = (await discovery.discover()).peers
         self._peers = tuple(peer for peer in peers if not peer.is_self)
         self._last.clear()
         await asyncio.gather(*(self._ask(peer) for peer in (self._unheard() if recently else self._peers)))

@@ -9,13 +9,16 @@ from functools import partial
 import aiohttp
 
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.client.pod import AskError, NotReachedError, PodClient, one_connection, session
+from kubia_pet.client.errors import AskError, NotReachedError
+from kubia_pet.client.pod import PodClient
+from kubia_pet.client.sessions import one_connection, session
 from kubia_pet.discovery import Resolver, service_of
 from kubia_pet.discovery.records import Record
 from kubia_pet.discovery.resolver import ResolutionFailedError
 from kubia_pet.discovery.rotation import Rotation
 from kubia_pet.limits import ASK_CONCURRENCY, ASK_TIMEOUT
-from kubia_pet.reach.target import Target, UnreachableError, Way, host_name, in_order
+from kubia_pet.reach.target import Target, host_name, in_order
+from kubia_pet.reach.way import UnreachableError, Way
 
 _NOT_SAID = (
     "Say which set: a URL, --namespace for one that kubectl reaches, or, inside the cluster, "

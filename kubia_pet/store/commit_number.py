@@ -1,4 +1,4 @@
-"""Where a commit's number is kept: with the value's file, or in a small file of its own where that cannot be."""
+"""Where a commit's number is kept: with the value's file, or where that cannot be in one of its own."""
 
 import os
 import zlib
@@ -34,9 +34,9 @@ def number_of(file: int) -> Commit | None:
 class CommitSlots:
     """Two numbers in one file that never changes its size: each is overwritten in place, by one fsync.
 
-    One is that of a value, or of a removal, that may have to be found again; the other is for what comes next.
-    A slot that was not written whole is empty. The file is open while it is written only: what is open for
-    writing keeps an administrator from remounting the volume read-only.
+    One is that of a value or a removal that may have to be found again, the other is for what comes next. One
+    that was not written whole is empty. The file is open while it is written only: what is open for writing
+    keeps an administrator from remounting the volume read-only.
     """
 
     def __init__(self, directory: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kubia_pet.limits import MAX_PARENTS, MAX_STARTS
 from kubia_pet.model.commit import Commit
-from kubia_pet.model.continuity import Found, opened
+from kubia_pet.model.continuity import Found, observed, opened
 from kubia_pet.model.ledger import Finding, Record, Sighting, Start, now
 from kubia_pet.model.ledger_state import Identity, LedgerState
 from kubia_pet.model.verdict import intruded
@@ -20,7 +20,7 @@ from kubia_pet.store.ledger_file import DamagedError
 
 
 class Ledger:
-    """The ledger of one volume after the other. Its methods block, and are called by the writer's thread only.
+    """The ledger of one volume after the other. Its methods block; the writer's thread calls them, no other.
 
     None of them raises for what is wrong with the ledger: that is `state.fault`, and the value is served.
     """
@@ -67,7 +67,7 @@ class Ledger:
             self._try("The ledger's directory may not be durable", lambda: sync(volume))
 
     def number(self, digest: str | None) -> Commit | None:
-        """That of the commit that begins, of a value with this ETag, or of a removal; None without a ledger."""
+        """That of the commit that begins: of a value with this ETag, or a removal. None without a ledger."""
         if self.state.record is None:
             return None
         self._counted += 1
@@ -104,7 +104,8 @@ class Ledger:
         if self.state.record is not None:
             record = self._adopted(self.state.record, found.digest)
             if self._write(record):
-                self.state = replace(self.state, record=record, changed=None)
+                commit = self.state.commit if self._is_as_it_left(found) else found.commit
+                self.state = replace(self.state, record=record, commit=commit, changed=None)
 
     def note(self, *findings: Finding) -> None:
         """Keeps what was found, through restarts, until somebody adopts the volume."""
@@ -123,16 +124,21 @@ class Ledger:
             )
 
     def look(self, found: Callable[[], Found]) -> None:
-        """Looks whether somebody else began on this volume, and mends what could not be read or written."""
+        """Looks whether somebody else changed the value, or began here too; mends what could not be done."""
         record = self.state.record
         if record is None:
             if self._volume >= 0:
                 self.begin(self._volume, found())
-        elif not self.state.durable:
+            return
+        changed, finding = observed(record, self.state.commit, found())
+        self.state = replace(self.state, changed=changed)
+        if not self.state.durable:
             self._write(record)
         else:
             with suppress(OSError, DamagedError):
                 self._compare(record, ledger_file.read_ledger(self._directory))
+        if finding is not None:
+            self.note(finding)
 
     def end(self) -> None:
         """This start ends in order, if there is one."""
@@ -141,6 +147,10 @@ class Ledger:
             counted = record.counted(record.start.id, self.state.count)
             self._write(replace(counted, ended=True))
         self._leave()
+
+    def _is_as_it_left(self, found: Found) -> bool:
+        last = self.state.commit
+        return last is not None and (found.commit == last or found.digest is None is last.digest)
 
     def _start(self, before: Record | None) -> Start:
         end = None if before is None else "graceful" if before.ended else "killed"

@@ -40,7 +40,7 @@ def open_directory(volume: int) -> int:
 
 
 def open_in_place(directory: int, name: str, how: int) -> int:
-    """A file of the ledger that is never replaced, opened like `how`, made where there is none; raises OSError."""
+    """A file that is never replaced, opened like `how`, made where there is none; raises OSError."""
     flags = how | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with suppress(FileNotFoundError):
         return os.open(name, flags, dir_fd=directory)

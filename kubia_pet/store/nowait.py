@@ -54,7 +54,8 @@ def is_missing(directory: bytes, own: os.stat_result, name: bytes) -> bool:
     if place < 0:
         return False
     try:
-        if not os.path.samestat(os.fstat(place), own):
+        found = os.fstat(place)
+        if (found.st_dev, found.st_ino) != (own.st_dev, own.st_ino):
             return False
         file = _open_cached(place, name)
         if file >= 0:
@@ -103,6 +104,8 @@ class Seen:
 
 def _open_cached(directory: int, path: bytes) -> int:
     """The place where it lies, as a file descriptor; negative where it is not there, or not in memory."""
+    if sys.platform != "linux":
+        return -1  # there that number is another call's
     place: int = _syscall(_OPENAT2, directory, path, _AS_PLACE, ctypes.sizeof(_OpenHow))
     return place
 

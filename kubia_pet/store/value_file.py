@@ -20,7 +20,7 @@ _NOT_OURS = {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EOPNOTSUPP, errno.EAC
 
 
 class Content(NamedTuple):
-    """What a value's file holds: its bytes, and the number that it has, if any, whether or not it is theirs."""
+    """What a value's file holds: its bytes, and the number that it has, if any; it may be another value's."""
 
     data: bytes
     commit: Commit | None

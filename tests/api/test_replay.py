@@ -1,6 +1,7 @@
 """A request that repeats the one before it is answered as if it were the first."""
 
 import asyncio
+import gc
 import os
 import re
 import socket
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubia_pet.config import Settings
+from kubia_pet.limits import MAX_REPLAY_ANSWERS
 from kubia_pet.web.app import build
 from tests.hostile.clients.raw_http import address_of, deaf_client
 from tests.hostile.clients.vitals import memory, reads_proc
@@ -165,6 +167,41 @@ async def test_nor_is_any_other_that_reads(served: Served, request_: bytes, valu
         for _ in range(100):
             await client.ask(request_)
     assert served.parsed < 50
+
+
+async def test_clients_behind_a_proxy_may_differ_and_take_turns_on_each_connection(served: Served) -> None:
+    requests = [DATA.replace(b"Host: a", b"Host: a\r\nUser-Agent: %d" % number) for number in range(16)]
+    async with client_of(served.url) as first, client_of(served.url) as second:
+        await first.ask(post(b"1"))
+        for number in range(200):
+            for client in (first, second):
+                assert (await client.ask(requests[number % 16])).body == b"1"
+    assert served.parsed < 200
+
+
+async def test_what_is_kept_of_many_different_requests_is_bounded(served: Served) -> None:
+    before = kept_answers()
+    async with client_of(served.url) as client:
+        await client.ask(post(b"1"))
+        for number in range(3 * MAX_REPLAY_ANSWERS):
+            await client.ask(DATA.replace(b"Host: a", b"Host: a\r\nX: %d" % number))
+    assert kept_answers() <= before + MAX_REPLAY_ANSWERS + 1
+
+
+def kept_answers() -> int:
+    gc.collect()
+    return sum(type(each).__name__ == "_Answer" for each in gc.get_objects())
+
+
+async def test_a_change_is_given_again_to_the_client_that_made_it_alone(served: Served) -> None:
+    """As the log names who did it."""
+    async with client_of(served.url) as first, client_of(served.url) as second:
+        for value in (b"", b"1"):
+            for _ in range(5):
+                await first.ask(post(value))
+            parsed = served.parsed
+            await second.ask(post(value))
+            assert served.parsed == parsed + 1
 
 
 async def test_an_empty_line_before_a_request_ends_the_short_cut_of_its_connection(served: Served) -> None:

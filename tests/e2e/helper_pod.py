@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import IMAGE
-from tests.e2e.kubectl import Namespace
+from tests.e2e.kubectl import Namespace, eventually
 
 INSIDE = Path(__file__).parent / "inside"
 NAME = "helper"
@@ -30,6 +30,21 @@ class HelperPod:
         """Starts it; its standard input stays open."""
         command = ["kubectl", "--namespace", self._namespace.name, "exec", "--stdin", NAME]
         command += ["--", "python", "-c", source(program), *arguments]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def reaches(self, service: str) -> None:
+        """Waits until the Service takes connections: a node learns of a new one in its own time."""
+        connect = f"import socket; socket.create_connection(({service!r}, 80), 5).close()"
+        eventually(
+            f"{service} to be reached",
+            lambda: self._namespace.succeeds("exec", NAME, "--", "python", "-c", connect),
+        )
+
+    def probe(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Starts `kubia-pet probe`, which ends, with its account as JSON, when its standard input does."""
+        until_end = 'kubia-pet probe --output=json "$@" & probe=$!; cat; kill -INT $probe; wait $probe'
+        command = ["kubectl", "--namespace", self._namespace.name, "exec", "--stdin", NAME]
+        command += ["--", "sh", "-c", until_end, "probe", *arguments]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -102,6 +102,14 @@ class Namespace:
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
         return kubectl("--namespace", self.name, *arguments, stdin=stdin, timeout=timeout)
 
+    def succeeds(self, *arguments: str) -> bool:
+        """Whether the command ends well."""
+        try:
+            self.kubectl(*arguments)
+        except AssertionError:
+            return False
+        return True
+
     def apply(self, *objects: dict[str, Any]) -> None:
         self.kubectl("apply", "-f", "-", stdin="---\n".join(json.dumps(each) + "\n" for each in objects))
 

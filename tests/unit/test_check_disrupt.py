@@ -11,11 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from kubia_pet.check.command import check
-from kubia_pet.check.disrupt import Disruptor, refusal
+from kubia_pet.check.disrupt import Disruptor
 from kubia_pet.check.life import Life, kept
+from kubia_pet.check.refusal import refusal
 from kubia_pet.check.result import CheckResult, Status, failed, passed
 from kubia_pet.client.pod import PodClient
-from kubia_pet.reach import Objects, Target
+from kubia_pet.reach.target import Objects, Target
 from tests.support.pod import until
 
 GOOD: dict[str, Any] = {

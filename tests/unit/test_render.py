@@ -103,6 +103,7 @@ def test_json_names_pod_value_service_discovery_and_each_peer() -> None:
         "value": "mine",
         "service": NAME,
         "discovery": {"asked": None, "error": vars(FAILED), "findings": [vars(NOT_HEADLESS)]},
+        "ledger": None,
         "peers": [
             {"name": f"kubia-0.{NAME}", "ordinal": 0, "self": True, "value": "mine"},
             {
@@ -120,7 +121,14 @@ def test_json_names_pod_value_service_discovery_and_each_peer() -> None:
 
 def test_json_of_a_pod_without_peers_has_the_same_members() -> None:
     shown = json.loads(Overview("kubia-0", None, None).as_json())
-    assert shown == {"pod": "kubia-0", "value": None, "service": None, "discovery": None, "peers": []}
+    assert shown == {
+        "pod": "kubia-0",
+        "value": None,
+        "service": None,
+        "discovery": None,
+        "ledger": None,
+        "peers": [],
+    }
 
 
 @given(st.lists(st.none() | st.binary() | st.text().map(str.encode), min_size=1, max_size=4))

@@ -1,5 +1,6 @@
 """The ledger: whose volume this is, what speaks for that, and what to do about it."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -7,7 +8,7 @@ from aiohttp import web
 
 from kubia_pet.model.ledger import age
 from kubia_pet.peers.witnesses import Witnesses
-from kubia_pet.store import Ledger, Volume
+from kubia_pet.store import Ledger, StoreError, Volume
 from kubia_pet.web.problem import ProblemError, json_response
 from kubia_pet.web.route import Route
 
@@ -30,7 +31,9 @@ class LedgerHandlers:
         ]
 
     async def show(self, _: web.Request) -> web.Response:
-        """All that is known of the volume."""
+        """All that is known of the volume; what it hides while it does not answer is as before."""
+        with suppress(StoreError):
+            await self._witnesses.look()
         return json_response(self.members())
 
     async def testify(self, request: web.Request) -> web.Response:

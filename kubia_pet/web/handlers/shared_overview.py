@@ -38,8 +38,7 @@ class SharedOverview:
         self._renderings = Coalescer(self._render_newest)
         self._oldest: float | None = None  # of those who wait for the next run, when they came
         self._newest: Callable[[], Gathered]
-        # A value and what was told of its volume, and what was rendered of them alone.
-        self._last: tuple[Value | None, dict[str, object], bytes] | None = None
+        self._last: tuple[Overview, bytes] | None = None  # of this pod alone, and how it was rendered
 
     def submit(self) -> asyncio.Future[bytes]:
         """The body, or the error of this pod's own volume."""
@@ -48,12 +47,11 @@ class SharedOverview:
         return self._runs.submit()
 
     def at_once(self) -> bytes | Unknown:
-        """The body without waiting for anything: the last one, if this pod is alone with the same value."""
-        if self._last is None:
+        """The body without waiting for anything: the last one, if this pod is alone and all is the same."""
+        if self._last is None or (value := self._store.read_at_once()) is UNKNOWN:
             return UNKNOWN
-        value, members, body = self._last
-        same = self._store.read_at_once() is value and self._witnesses.members() == members
-        return body if same else UNKNOWN
+        overview, body = self._last
+        return body if overview == self._alone(value) else UNKNOWN
 
     async def _run(self) -> bytes:
         since, self._oldest = self._oldest, None
@@ -69,18 +67,19 @@ class SharedOverview:
 
     async def _run_alone(self) -> bytes:
         self._oldest = None
-        value = await self._store.read()
-        members = self._witnesses.members()
-        overview = Overview(self._pod, value, None, members)
+        overview = self._alone(await self._store.read())
         if overview.size <= OFFLOAD_BYTES:
             body = self._render(overview)
-            self._last = (value, members, body) if len(body) <= MAX_REPLAY_BYTES else None
+            self._last = (overview, body) if len(body) <= MAX_REPLAY_BYTES else None
             return body
         self._last = None
         return await asyncio.to_thread(self._render, overview)
 
     async def _render_newest(self) -> bytes:
         return await asyncio.to_thread(self._render, self._overview(self._newest()))
+
+    def _alone(self, value: Value | None) -> Overview:
+        return Overview(self._pod, value, None, self._witnesses.members())
 
     def _overview(self, gathered: Gathered) -> Overview:
         return Overview(self._pod, gathered.own, gathered, self._witnesses.members())
