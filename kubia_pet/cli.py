@@ -12,11 +12,28 @@ import click
 
 from kubia_pet import __version__
 from kubia_pet.check.command import check
-from kubia_pet.config import Host, Settings, settings_options
+from kubia_pet.config import Duration, Host, Settings, settings_options
 from kubia_pet.probe.command import probe
 
+_HELP = """The stateful pet of the Kubernetes world: one durable value, its peers by DNS, over HTTP.
 
-@click.group(context_settings={"max_content_width": 110})
+\b
+A set of three on this machine, and a look at it:
+  kubia-pet local
+  curl localhost:8080
+Whether it, or a set in a cluster, keeps its promises; and under load:
+  kubia-pet check http://localhost:8080
+  kubia-pet check --namespace default
+  kubia-pet probe http://localhost:8080 --for 1m
+One pod, as the image runs it:
+  kubia-pet serve --data-dir ./data --service ""
+Words completed by the Tab key, in bash (zsh and fish likewise):
+  eval "$(_KUBIA_PET_COMPLETE=bash_source kubia-pet)"
+"""
+_EPILOG = "Exit status: 0 done, 1 it failed and says why, 2 a wrong use, 3 check and probe cannot tell."
+
+
+@click.group(context_settings={"max_content_width": 110}, help=_HELP, epilog=_EPILOG)
 @click.version_option(__version__)
 def main() -> None:
     """The stateful pet of the Kubernetes world."""
@@ -30,14 +47,16 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     from kubia_pet import logs
     from kubia_pet.aio import signals
     from kubia_pet.discovery import service_of
-    from kubia_pet.limits import LOCK_WAIT
+    from kubia_pet.limits import DRAIN_TIME, LOCK_WAIT
     from kubia_pet.store import VolumeUnusableError
     from kubia_pet.web.server import serve as serve_pod
     from kubia_pet.web.token import TokenUnusableError
 
     settings = Settings(**given)
     if end_with_stdin:
-        signals.end_with_stdin(settings.finish + settings.drain + 1)
+        signals.end_with_stdin(
+            settings.finish + (DRAIN_TIME if settings.drain is None else settings.drain) + 1
+        )
     logs.configure(settings.log_format, settings.log_level)
     pod = settings.pod or socket.gethostname()
     full = service_of(pod) if settings.service is None or settings.lock_wait is None else None
@@ -69,6 +88,13 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     help="Port of the name server, UDP and TCP.",
 )
 @click.option(
+    "--dns-cache",
+    type=Duration(zero=True),
+    default="0s",
+    show_default=True,
+    help="The name server caches its answers for so long, as most clusters' do for 30s.",
+)
+@click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     default="kubia-pet-data",
@@ -96,7 +122,7 @@ def local(**given: Any) -> None:
     _exit(0)
 
 
-@main.command()
+@main.command(short_help="Ask the pod on this machine whether it lives.")
 @click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."
@@ -112,7 +138,7 @@ def health(host: str | None, port: int | None) -> None:
     sys.exit(not alive)
 
 
-@main.command()
+@main.command(short_help="Have the pod on this machine take its volume as it is.")
 @click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."

@@ -199,8 +199,10 @@ class Settings:
         Duration(),
         "For a client to send a header or to take an answer; idle connections are kept as long.",
     )
-    drain: float = _setting(
-        5.0, Duration(zero=True), "Serve on after SIGTERM, not ready, until endpoints are gone."
+    drain: float | None = _setting(
+        None,
+        Duration(zero=True),
+        "Serve on after SIGTERM, not ready, until endpoints are gone. Unset: 5s, or 2s without a client.",
     )
     finish: float = _setting(10.0, Duration(), "Afterwards, for requests in flight to end.")
     faults: bool = _setting(

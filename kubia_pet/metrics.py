@@ -24,6 +24,7 @@ class Metrics:
 
     def __init__(self, faults: Faults | None = None) -> None:
         self._registry = CollectorRegistry()
+        self._on_purpose = faults
         if faults is not None:
             gauge = Gauge(
                 "kubia_pet_fault",
@@ -107,8 +108,9 @@ class Metrics:
                 registry=self._registry,
             ).labels
         )  # fmt: skip
+        self._verdict: str | None = None
         for verdict in Kind:
-            self._verdicts(verdict)
+            self._verdicts(verdict).set_function(partial(self._is_verdict, verdict))
         self._discovered_at = float("nan")
         Gauge(
             "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
@@ -134,7 +136,8 @@ class Metrics:
 
     def readiness(self, *, ready: bool, fault: FaultKind | None) -> None:
         """Notes whether the pod is ready, and what fault its volume has."""
-        self._ready.set(ready)
+        not_ready_on_purpose = self._on_purpose is not None and self._on_purpose.has(Fault.NOT_READY)
+        self._ready.set(ready and not not_ready_on_purpose)
         for kind in FaultKind:
             self._faults.labels(kind).set(kind is fault)
 
@@ -163,8 +166,10 @@ class Metrics:
 
     def judged(self, verdict: str) -> None:
         """Notes the verdict on the volume."""
-        for each in Kind:
-            self._verdicts(each).set(each == verdict)
+        self._verdict = verdict
+
+    def _is_verdict(self, verdict: str) -> bool:
+        return verdict == self._verdict
 
     def render(self) -> bytes:
         """All of it in the text format."""

@@ -55,6 +55,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ),
         ),
         Panel("Ready", "1: on the Services and on its peers' lists.", "none", (_value("kubia_pet_ready"),)),
+        Panel("Watchers", "Who has the page open.", "none", (_value("kubia_pet_watchers"),)),
         Panel(
             "Peers listed",
             "Pods that each pod knows from the DNS, itself included. All lines should be one.",
@@ -113,6 +114,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "1: full, slow (hung), unconfirmed (a crash may take a change back), locked, unavailable.",
             "none",
             (_value("kubia_pet_volume_fault", "{{pod}} {{instance}} {{fault}}"),),
+        ),
+        Panel(
+            "Verdicts on volumes",
+            "What ledger and peers say of each: good, or what is wrong with it.",
+            "none",
+            (Query(f"kubia_pet_verdict{{{CHOSEN}}} == 1", "{{pod}} {{instance}} {{verdict}}"),),
         ),
         Panel(
             "Commits",

@@ -8,7 +8,8 @@ from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.result import Finding, failed, passed, unknown
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import short
-from kubia_pet.client.pod import AskError, PodClient
+from kubia_pet.client.errors import AskError
+from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, VIEW_PATIENCE
 from kubia_pet.reach.target import host_name
 
@@ -78,11 +79,11 @@ def judged(rows: Mapping[str, Row], pods: int) -> Finding:
         return failed(
             "unreachable-peer", f"Some pods do not reach {unreached}.", *pairs[:_MOST_LINES], *shown
         )
-    if missing:
+    if missing and not silent:
         lines = [f"{by} does not list {name}" for by, name in sorted(missing)]
         return failed("views-differ", "The pods give different lists.", *lines[:_MOST_LINES], *shown)
     if silent:
-        return unknown(f"{silent} of {pods} pods give no list.", *shown)
+        return failed("no-answer", f"{silent} of {pods} pods give no list.", *shown)
     return passed(f"{len(rows)} pods give the same list of {len(names)}.")
 
 

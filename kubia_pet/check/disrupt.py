@@ -7,48 +7,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from kubia_pet.check.life import Lives, back, kept, lives
+from kubia_pet.check.refusal import refusal, stateful_set
 from kubia_pet.check.result import CheckResult, Finding, Status, failed, unknown
 from kubia_pet.check.runner import Progress
 from kubia_pet.check.trial import Trial
 from kubia_pet.limits import DISRUPTION_TIMEOUT
-from kubia_pet.reach import Target
 from kubia_pet.reach.kubectl import KubectlError, kubectl
+from kubia_pet.reach.target import Target
 
 Judged = Callable[["Disruptor"], Awaitable[Finding]]
-
-
-def refusal(target: Target, results: Sequence[CheckResult], kind: str) -> str | None:
-    """Why this disruption could destroy something, or cannot be judged; None where it may be done."""
-    wrong = [each.id for each in results if each.finding.status is Status.FAILED]
-    if any(each.startswith("volume.") for each in wrong):
-        return f"a volume is not as it must be ({', '.join(wrong)}), so that values could be destroyed"
-    if wrong:
-        return f"the set is not well ({', '.join(wrong)})"
-    found = stateful_set(target)
-    if found is None:
-        return "the StatefulSet of these pods cannot be seen"
-    spec = found["spec"]
-    if not spec.get("volumeClaimTemplates"):
-        return "the StatefulSet has no volumeClaimTemplates: what its pods keep may go with them"
-    if kind == "scale" and spec.get("persistentVolumeClaimRetentionPolicy", {}).get("whenScaled") == "Delete":
-        return "whenScaled is Delete: scaling down would destroy a volume"
-    if kind == "rollout" and spec.get("updateStrategy", {}).get("type") == "OnDelete":
-        return "the update strategy is OnDelete: nothing would be rolled out"
-    return None
-
-
-def stateful_set(target: Target) -> Mapping[str, Any] | None:
-    """The one that owns the pods."""
-    if target.objects is None:
-        return None
-    owners = {
-        owner["name"]
-        for pod in target.objects.pods
-        for owner in pod["metadata"].get("ownerReferences", ())
-        if owner["kind"] == "StatefulSet"
-    }
-    sets = [each for each in target.objects.stateful_sets or () if each["metadata"]["name"] in owners]
-    return sets[0] if len(sets) == 1 else None
 
 
 class Disruptor:

@@ -4,25 +4,22 @@ import asyncio
 import re
 from collections.abc import Iterable
 
-import aiohttp
-
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.name_servers import NameServers, Reply, Server, shown
-from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
+from kubia_pet.check.result import Finding, failed, passed, unknown, warning
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import short
-from kubia_pet.client.pod import AskError, NotReachedError, PodClient, RefusedError, session
-from kubia_pet.limits import ASK_CONCURRENCY, STEADY_PAUSE, STEADY_ROUNDS
 from kubia_pet.reach.target import host_name
 
 
-def _servers(scene: Scene) -> NameServers:
+def servers(scene: Scene) -> NameServers:
+    """Those that are asked here."""
     return NameServers(scene.target.service or "", scene.target.nameserver)
 
 
 async def headless(scene: Scene) -> Finding:
     """Whether the service's name leads to pods, not to an address of its own."""
-    names = _servers(scene)
+    names = servers(scene)
     if not names.servers:
         return unknown("No name server is known here.")
     replies = {server: await _patiently(names, server) for server in names.servers}
@@ -50,7 +47,7 @@ async def _patiently(names: NameServers, server: Server) -> Reply:
 
 async def srv(scene: Scene) -> Finding:
     """Whether A and SRV records name exactly the pods."""
-    names, views = _servers(scene), await scene.views()
+    names, views = servers(scene), await scene.views()
     server = names.servers[0]
     bare, named, addresses = await asyncio.gather(
         names.ask(server, names.service, "SRV"),
@@ -90,98 +87,6 @@ async def srv(scene: Scene) -> Finding:
     return passed(f"A and SRV records name {short(targets)}.", *evidence)
 
 
-async def roundtrip(scene: Scene) -> Finding:
-    """Whether each name leads to an address where a pod says that it is that one."""
-    names = _servers(scene)
-    asked = [(server, await names.ask(server, names.service, "SRV")) for server in names.servers]
-    pairs = {(server, *target) for server, reply in asked for target in reply.targets}
-    async with session() as opened:
-
-        async def trip(pair: tuple[Server, str, int]) -> Finding | None:
-            server, target, port = pair
-            for address in await names.addresses(server, target):
-                if found := await _answer_at(opened, address, port, target):
-                    return found
-            return None
-
-        found = [each for each in await in_parallel(sorted(pairs), trip, limit=ASK_CONCURRENCY) if each]
-    if found:
-        return failed(
-            found[0].cause or "", found[0].message, *(line for each in found for line in each.evidence)
-        )
-    return passed("Each name leads to the pod of that name.")
-
-
-async def _answer_at(opened: aiohttp.ClientSession, address: str, port: int, target: str) -> Finding | None:
-    """What is wrong with who answers for this name at this address."""
-    place = f"[{address}]" if ":" in address else address
-    ports = dict.fromkeys((port, 8080)) if port else {8080: None}  # the book's service names a wrong one
-    wrong: Finding | None = None
-    for each in ports:
-        pod = PodClient(opened, f"http://{place}:{each}/", name=host_name(target), host=f"{target}:{each}")
-        line = f"{target} is {address}"
-        try:
-            name = (await pod.peers()).get("pod")
-        except NotReachedError as error:
-            wrong = failed(
-                "stale-record", f"Nobody is where DNS says {pod.name} is.", f"{line}, which {error}"
-            )
-            continue
-        except RefusedError as error:
-            if error.status == 421:  # noqa: PLR2004 - Misdirected Request
-                return failed(
-                    "other-pod", f"Another pod is where DNS says {pod.name} is.", f"{line}: {error}"
-                )
-            return failed(
-                "not-a-pet", f"No kubia-pet is where DNS says {pod.name} is.", f"{line}, which {error}"
-            )
-        except AskError as error:
-            return failed(
-                "stale-record", f"{pod.name} gives no answer where DNS says it is.", f"{line}, which {error}"
-            )
-        if name != pod.name:
-            return failed(
-                "other-pod", f"Where DNS says {pod.name} is, {name} answers.", f"{line}: {name} answers"
-            )
-        return None
-    return wrong
-
-
-async def steady(scene: Scene) -> Finding:
-    """Whether each name server gives the same answer each time."""
-    names = _servers(scene)
-
-    async def rounds(server: Server) -> list[Reply]:
-        replies = []
-        for _ in range(STEADY_ROUNDS):
-            replies.append(await names.ask(server, names.service, "SRV"))
-            await asyncio.sleep(STEADY_PAUSE)
-        return replies
-
-    answers = dict(zip(names.servers, await asyncio.gather(*map(rounds, names.servers)), strict=True))
-    kinds = {
-        server: {reply.error or reply.targets or reply.code for reply in got}
-        for server, got in answers.items()
-    }
-    evidence = [
-        f"{shown(server)}: {' / '.join(sorted({reply.summary for reply in got}))}, of {len(got)} answers"
-        for server, got in answers.items()
-    ]
-    if any(len(each) > 1 for each in kinds.values()):
-        return failed(
-            "flaps", "A name server's answers come and go.", *evidence, *_coming_and_going(answers.values())
-        )
-    if len({next(iter(each)) for each in kinds.values()}) > 1:
-        return failed("name-servers-differ", "The name servers give different answers.", *evidence)
-    return passed(f"{STEADY_ROUNDS} answers of each of {len(answers)} name servers are the same.")
-
-
-def _coming_and_going(answers: Iterable[list[Reply]]) -> list[str]:
-    replies = [reply for got in answers for reply in got]
-    seen = [target for reply in replies for target, _ in reply.targets]
-    return [f"{target} in {seen.count(target)} of {len(replies)} answers" for target in sorted(set(seen))]
-
-
 def _dashed(address: str) -> str:
     """The name that CoreDNS makes of an address without a host name."""
     return re.sub("[.:]", "-", address)
@@ -195,8 +100,3 @@ def _gaps(targets: Iterable[str]) -> list[str]:
     return [
         f"{base}-{n}" for n in range(min(ordinals, default=0), max(ordinals, default=-1)) if n not in ordinals
     ]
-
-
-async def not_known(_: Scene) -> Finding:
-    """Where DNS can be asked, but not whom for."""
-    return skipped("The headless service is not known here.")

@@ -7,7 +7,8 @@ from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import PodView, short
-from kubia_pet.client.pod import AskError, PodClient
+from kubia_pet.client.errors import AskError
+from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, STEADY_PAUSE, STEADY_ROUNDS, VIEW_PATIENCE
 from kubia_pet.reach.target import host_name
 

@@ -8,8 +8,8 @@ from kubia_pet.check.cluster import overviews
 from kubia_pet.check.result import Finding, failed, passed, skipped
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.trial import Written
+from kubia_pet.client.errors import AskError
 from kubia_pet.client.overview import values
-from kubia_pet.client.pod import AskError
 from kubia_pet.limits import ASK_CONCURRENCY
 
 

@@ -22,12 +22,11 @@ async def identity(scene: Scene) -> Finding:
         return unknown(
             scene.target.unseen.get("pods", "No pod answers."), *(view.error or "" for view in views)
         )
-    silent = [view for view in views if view.error]
     return (
         _not_a_stateful_set(telling, objects)
         or _no_service(telling)
         or _other_service(telling, scene.target.service)
-        or (_other_name(telling) or _silent(silent) if objects else None)
+        or (_other_name(telling) if objects else None)
         or _other_ledger(telling)
         or passed(
             f"{short([view.name for view in telling])}: each has its name, its ordinal and its full name."
@@ -98,15 +97,3 @@ def _other_ledger(views: Sequence[PodView]) -> Finding | None:
         if view.ledger and view.ledger.get("name") and view.ledger["name"] != view.full_name
     ]
     return failed("other-name", "A pod has another name in its ledger.", *told) if told else None
-
-
-def _silent(views: Sequence[PodView]) -> Finding | None:
-    return (
-        failed(
-            "no-answer",
-            f"{short([view.pod.name for view in views])} runs and does not answer.",
-            *(view.error or "" for view in views),
-        )
-        if views
-        else None
-    )

@@ -8,9 +8,10 @@ from typing import Any
 
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.result import Finding, failed, passed
-from kubia_pet.client.pod import AskError, PodClient
+from kubia_pet.client.errors import AskError
+from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY
-from kubia_pet.reach import Target
+from kubia_pet.reach.target import Target
 
 _PAUSE = 0.25  # seconds between two looks
 

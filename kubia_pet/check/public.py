@@ -7,7 +7,8 @@ from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import short
-from kubia_pet.client.pod import AskError, PodClient
+from kubia_pet.client.errors import AskError
+from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY
 from kubia_pet.reach.target import host_name
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.client.pod import AskError, PodClient, Stored
+from kubia_pet.client.errors import AskError
+from kubia_pet.client.pod import PodClient, Stored
 from kubia_pet.limits import ASK_CONCURRENCY, MAX_KEPT_BYTES
 from kubia_pet.reach.restore import put_back
 

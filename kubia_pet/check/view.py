@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubia_pet.client.pod import AskError, PodClient, RefusedError
+from kubia_pet.client.errors import AskError, RefusedError
+from kubia_pet.client.pod import PodClient
 from kubia_pet.reach.target import host_name
 
 Members = Mapping[str, Any]

@@ -1,21 +1,19 @@
 """The checks of the volumes: what the ledgers say, and what a write does."""
 
-import re
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
 from kubia_pet.check.scene import Scene
-from kubia_pet.check.trial import NotTriedError, Written
 from kubia_pet.check.view import PodView, short
-from kubia_pet.client.pod import NotReachedError, RefusedError
-from kubia_pet.limits import CHEAPEST_FSYNC
+from kubia_pet.limits import CHEAPEST_FSYNC, WITNESS_PATIENCE
 
-_NO_VOLUME = {"container": "in the container's own file system", "memory": "in memory"}
+Ledgers = Mapping[str, Mapping[str, Any]]  # GET /ledger, by the pod's name
 _WORST = ("shared", "cloned", "swapped", "not-a-volume", "lost", "rolled-back", "changed-outside")
 
 
-def _ledgers(views: Sequence[PodView]) -> tuple[dict[str, Mapping[str, Any]], str]:
+def _ledgers(views: Sequence[PodView]) -> tuple[Ledgers, str]:
     """The ledgers by pod, and why there are none."""
     found = {view.name: view.ledger for view in views if view.ledger}
     return found, next((view.no_ledger or view.error or "" for view in views), "no pod answers")
@@ -26,30 +24,23 @@ async def mounted(scene: Scene) -> Finding:
     views, objects = await scene.views(), scene.target.objects
     specs = {pod["metadata"]["name"]: pod["spec"] for pod in (objects.pods if objects else ())}
     ledgers, reason = _ledgers(views)
-    mounts = {pod: ledger["volume"]["mount"] for pod, ledger in ledgers.items()}
-    wrong = [
-        f"{pod} keeps its value {_NO_VOLUME[mount['kind']]}"
-        for pod, mount in mounts.items()
-        if mount["kind"] in _NO_VOLUME
-    ]
-    wrong += [
-        f"{view.name}: {view.ledger['verdict']['message']}"
-        for view in views
-        if view.ledger
-        and view.ledger["verdict"]["verdict"] == "not-a-volume"
-        and view.name not in " ".join(wrong)
-    ]
+    # Whether what is mounted is a volume depends on where the pod runs, which its ledger knows.
+    wrong = [*_verdicts(ledgers, {"not-a-volume"})]
     wrong += [f"{pod} has an emptyDir at {path}" for pod, spec in specs.items() for path in _empty_dirs(spec)]
     if wrong:
         return failed("not-a-volume", "A value is kept where it does not outlive its pod.", *wrong)
-    if not mounts:
+    if not ledgers:
         return skipped(reason)
+    mounts = {pod: ledger["volume"]["mount"] for pod, ledger in ledgers.items()}
     lines = [
         f"{pod}: {mount['type']} from {mount['source']} at {mount['point']}" for pod, mount in mounts.items()
     ]
-    if all(mount["kind"] == "unknown" for mount in mounts.values()):
+    kinds = {mount["kind"] for mount in mounts.values()}
+    if kinds == {"unknown"}:
         return unknown("What is mounted cannot be seen on this system.", *lines)
-    return passed("Each value is on a volume of its pod.", *lines)
+    if "memory" in kinds:
+        return warning("not-a-volume", "A value is kept in this machine's memory.", *lines)
+    return passed("Each value is on a volume that outlives its pod.", *lines)
 
 
 def _empty_dirs(spec: Mapping[str, Any]) -> list[str]:
@@ -69,6 +60,8 @@ async def own(scene: Scene) -> Finding:
     if not ledgers:
         return skipped(reason)
     ids = {pod: ledger["volume"]["id"] for pod, ledger in ledgers.items()}
+    if len(set(ids.values())) < len(ids):
+        ledgers, _ = await _settled(scene)
     pods_of = {each: [pod for pod, volume in ids.items() if volume == each] for each in ids.values()}
     lines = [
         f"volume {volume[:12]} is that of {short(pods)}"
@@ -87,7 +80,7 @@ async def own(scene: Scene) -> Finding:
 
 async def history(scene: Scene) -> Finding:
     """What the ledgers, and the peers as their witnesses, say of the past."""
-    ledgers, reason = _ledgers(await scene.views())
+    ledgers, reason = await _settled(scene)
     if not ledgers:
         return skipped(reason)
     told = {ledger["verdict"]["verdict"] for ledger in ledgers.values()}
@@ -100,14 +93,27 @@ async def history(scene: Scene) -> Finding:
     faults = [f"{pod}: {ledger['fault']}" for pod, ledger in ledgers.items() if ledger.get("fault")]
     if faults:
         return warning("ledger-fault", "A ledger cannot be kept.", *faults)
-    if told == {"unknown"}:
-        return unknown("The ledgers cannot tell.", *_verdicts(ledgers, told))
+    if "unknown" in told:
+        return unknown("A ledger cannot tell.", *_verdicts(ledgers, {"unknown"}))
     survived = {pod: ledger["verdict"].get("survived") or [] for pod, ledger in ledgers.items()}
     lines = [f"{pod} kept its value through: {', '.join(what)}" for pod, what in survived.items() if what]
     return passed("No volume was swapped, emptied, put back, shared or cloned.", *lines)
 
 
-def _verdicts(ledgers: Mapping[str, Mapping[str, Any]], wanted: set[str]) -> list[str]:
+async def _settled(scene: Scene) -> tuple[Ledgers, str]:
+    """The ledgers when those of pods that have just started have asked their peers, too."""
+    ledgers, reason = _ledgers(await scene.views())
+    deadline = asyncio.get_running_loop().time() + WITNESS_PATIENCE
+    while (
+        any(ledger["verdict"]["verdict"] == "unknown" for ledger in ledgers.values())
+        and asyncio.get_running_loop().time() < deadline
+    ):
+        await asyncio.sleep(0.5)
+        ledgers, reason = _ledgers(await scene.look())
+    return ledgers, reason
+
+
+def _verdicts(ledgers: Ledgers, wanted: set[str]) -> list[str]:
     told = {
         pod: ledger["verdict"] for pod, ledger in ledgers.items() if ledger["verdict"]["verdict"] in wanted
     }
@@ -135,58 +141,3 @@ async def fsync(scene: Scene) -> Finding:
             *lines,
         )
     return passed("An fsync costs what one that reaches a disk does.", *lines)
-
-
-async def writable(scene: Scene) -> Finding:
-    """Whether each pod commits a value: written, fsynced and renamed."""
-    views, parts = await scene.views(), await scene.trial.begin()
-    unready = {view.pod.name: view.unready for view in views if view.unready and not view.error}
-    refused = [part for part in parts if part.refusal]
-    for part in refused:
-        if isinstance(part.refusal, RefusedError) and part.refusal.status in (507, 503, 500):
-            return _refusal(part, [f"{each.pod.name} {each.refusal}" for each in refused])
-    if unready:
-        cause = _cause(next(iter(unready.values())))
-        return failed(
-            cause, f"{short(set(unready))} is not ready.", *(f"{pod} {why}" for pod, why in unready.items())
-        )
-    if not parts:
-        return unknown(scene.target.unseen.get("pods", "No pod is known."))
-    if refused:
-        return _not_tried(refused)
-    return passed(f"Each of {len(parts)} pods has committed a value.")
-
-
-def _refusal(part: Written, lines: Sequence[str]) -> Finding:
-    full = isinstance(part.refusal, RefusedError) and part.refusal.status == 507  # noqa: PLR2004
-    cause = "full" if full else _cause(str(part.refusal))
-    return failed(cause, f"{part.pod.name} cannot store a value.", *lines)
-
-
-def _cause(sentence: str) -> str:
-    for cause, words in {
-        "full": "no space|full",
-        "read-only": "read-only",
-        "not-permitted": "permi|not writable",
-        "shared": "locked",
-    }.items():
-        if re.search(words, sentence, re.IGNORECASE):
-            return cause
-    return "not-writable"
-
-
-def _not_tried(refused: Sequence[Written]) -> Finding:
-    """Nothing was written there, and why: that says nothing of the volume."""
-    lines = [f"{part.pod.name} {part.refusal}" for part in refused]
-    statuses = {part.refusal.status for part in refused if isinstance(part.refusal, RefusedError)}
-    if 401 in statuses:  # noqa: PLR2004
-        return skipped("Writing needs a token: give its file with --token-file.")
-    if 405 in statuses:  # noqa: PLR2004
-        return skipped(
-            "This version of kubia-pet takes no conditional writes: values could not be put back safely."
-        )
-    if all(isinstance(part.refusal, NotTriedError) for part in refused):
-        return skipped(lines[0])
-    if all(isinstance(part.refusal, NotReachedError) for part in refused):
-        return unknown(f"{short([part.pod.name for part in refused])} cannot be reached.", *lines)
-    return unknown("Whether a value was stored is not known.", *lines)

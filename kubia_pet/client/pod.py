@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 
+from kubia_pet.client.answer import Answer, require_known, require_ok
+from kubia_pet.client.errors import NotReachedError, RefusedError, UnansweredError
 from kubia_pet.limits import ASK_CONNECT_TIMEOUT, ASK_TIMEOUT, MAX_ANSWER_BYTES
 
 _STORED_ON = re.compile(r"Data stored on pod (\S+)")
@@ -18,50 +19,12 @@ _PROXY_FAILED = b"error trying to reach service:"
 FAULT = "Kubia-Pet-Fault"  # what a fault that is being played puts on the answers that it touches
 
 
-class AskError(Exception):
-    """A question without a useful answer; the text is a sentence that begins with a verb."""
-
-
-class NotReachedError(AskError):
-    """Nothing was sent: no address, no connection. A write that ends so has not happened."""
-
-
-class UnansweredError(AskError):
-    """It was sent and no whole answer came: a write that ends so may have happened, or happen yet."""
-
-
-class RefusedError(AskError):
-    """The pod, or what stands before it, answered with an error; `status` is HTTP's."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(f"answered {status}" + (f": {sentence}" if sentence else ""))
-        self.status = status
-
-
-class OtherValueError(RefusedError):
-    """412: the pod has another value than the one that was to be replaced. Nothing was changed."""
-
-
 @dataclass(frozen=True)
 class Stored:
     """A value as `GET /data` gave it: its bytes, and the ETag as it was sent."""
 
     data: bytes
     etag: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole answer: HTTP's status, the headers, the body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as text, whatever it is."""
-        return self.body.decode(errors="replace")
 
 
 class PodClient:
@@ -111,7 +74,7 @@ class PodClient:
         answer = await self.ask("GET", "data")
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
-        _require_ok(answer)
+        require_ok(answer)
         return Stored(answer.body, answer.headers.get("ETag", ""))
 
     async def write(self, data: bytes, *, instead_of: Stored | None) -> str:
@@ -120,16 +83,16 @@ class PodClient:
         Raises OtherValueError where something else is there.
         """
         answer = await self.ask("PUT", "data", data=data, headers=_condition(instead_of))
-        _require_known(answer)
-        _require_ok(answer)
+        require_known(answer)
+        require_ok(answer)
         found = _STORED_ON.search(answer.text)
         return found[1] if found else ""
 
     async def remove(self, *, instead_of: Stored) -> None:
         """Removes the value where it is this one. Raises OtherValueError."""
         answer = await self.ask("DELETE", "data", headers=_condition(instead_of))
-        _require_known(answer)
-        _require_ok(answer)
+        require_known(answer)
+        require_ok(answer)
 
     async def peers(self) -> dict[str, Any]:
         """`GET /peers`: what the pod's discovery sees."""
@@ -145,11 +108,11 @@ class PodClient:
 
     async def ready(self) -> None:
         """Returns where the pod is ready; raises RefusedError with its sentence where it is not."""
-        _require_ok(await self.ask("GET", "readyz"))
+        require_ok(await self.ask("GET", "readyz"))
 
     async def _object(self, path: str) -> dict[str, Any]:
         answer = await self.ask("GET", path, headers={"Accept": "application/json"})
-        _require_ok(answer)
+        require_ok(answer)
         try:
             members = json.loads(answer.body)
         except ValueError:
@@ -157,39 +120,6 @@ class PodClient:
         if not isinstance(members, dict):
             raise RefusedError(answer.status, "that is no kubia-pet's answer")
         return members
-
-
-@asynccontextmanager
-async def session(
-    *, token: str | None = None, socket: str | None = None, keep: bool = True
-) -> AsyncIterator[aiohttp.ClientSession]:
-    """Connections for PodClients: over TCP, or to a Unix `socket`; kept alive unless told otherwise.
-
-    `token` goes with every request, under a name that survives the API server's proxy.
-    """
-    connector = (
-        aiohttp.UnixConnector(socket, limit=0, force_close=not keep)
-        if socket
-        else aiohttp.TCPConnector(limit=0, force_close=not keep, use_dns_cache=False)
-    )
-    timeout = aiohttp.ClientTimeout(total=ASK_TIMEOUT, connect=None, sock_connect=ASK_CONNECT_TIMEOUT)
-    headers = {"Kubia-Pet-Token": token} if token else {}
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=timeout,
-        headers=headers,
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers={"Accept-Encoding"},
-    ) as opened:
-        yield opened
-
-
-@asynccontextmanager
-async def one_connection(url: str, token: str | None) -> AsyncIterator[PodClient]:
-    """A client of a Service whose questions, one after the other, all go over one connection: to one pod."""
-    async with session(token=token) as opened:
-        yield PodClient(opened, url, name="")
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -205,28 +135,6 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 def _condition(instead_of: Stored | None) -> dict[str, str]:
     return {"If-None-Match": "*"} if instead_of is None else {"If-Match": instead_of.etag}
-
-
-def _require_ok(answer: Answer) -> None:
-    if answer.status // 100 == 2:  # noqa: PLR2004 - 2xx
-        return
-    sentence = answer.text.strip()
-    with_detail = re.search(r'"detail": ?"([^"]{1,300})"', sentence)
-    shown = with_detail[1] if with_detail else sentence.partition("\n")[0][:300]
-    kind = OtherValueError if answer.status == HTTPStatus.PRECONDITION_FAILED else RefusedError
-    raise kind(answer.status, shown)
-
-
-def _require_known(answer: Answer) -> None:
-    """Raises UnansweredError where an error leaves open whether the old value stands."""
-    said_by_pet = answer.headers.get("Content-Type", "").startswith(
-        ("text/plain", "application/problem+json")
-    )
-    open_end = any(words in answer.text for words in ("not known", "may still take effect"))
-    if answer.status in (503, 507) and said_by_pet and not open_end:
-        return
-    if answer.status >= 500:  # noqa: PLR2004 - 5xx
-        raise UnansweredError(f"answered {answer.status}, which leaves open what happened")
 
 
 def _no_connection(error: Exception) -> str:

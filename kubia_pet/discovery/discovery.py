@@ -156,21 +156,20 @@ class Discovery:
         An answer that was cached before its slot began makes it the next way's turn. Answers are never mixed,
         and one that is older than what is known already changes nothing.
         """
-        newest, ttl = await self._ask(self._rotation.way())
+        newest, ttl = await self._ask()
         if not self._rotation.fresh:
             with suppress(ResolutionFailedError, TimeoutError):
                 async with asyncio.timeout(self._resolver.timeout / 4):
-                    other, other_ttl = await self._ask(self._rotation.way())
+                    other, other_ttl = await self._ask()
                 if other.as_of > newest.as_of:
                     newest, ttl = other, other_ttl
         if self._last is not None and newest.as_of < self._last.as_of - TTL_PRECISION:
             newest = replace(self._last, failure=None)
         return newest, ttl
 
-    async def _ask(self, way: Way) -> tuple[Discovered, float]:
-        began = time.monotonic()
-        ways = way, self._rotation.fallback(way)
-        answers, found = await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, ways)
+    async def _ask(self) -> tuple[Discovered, float]:
+        loop, began = asyncio.get_running_loop(), time.monotonic()
+        answers, found = await loop.run_in_executor(self._thread, self._answer, self._rotation.ways())
         last = answers[-1]
         if last.refusal is not None:
             self._note_refusal(last.refusal)

@@ -15,7 +15,7 @@ of what it was told, that a way's entry has not ended, the next one's turn has c
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 CACHE_TIME = 30.0  # seconds: what kubeadm, providers and node-local caches have by default
@@ -39,7 +39,6 @@ class Way:
 
 
 WAYS = tuple(Way(named, cd, do) for cd, do, named in product((False, True), (False, True), (True, False)))
-PLAIN_WAYS = tuple(way for way in WAYS if way.is_plain)
 
 
 class Rotation:
@@ -73,16 +72,12 @@ class Rotation:
         """Seconds that a way's turn lasts."""
         return ROUND_TIME / len(self._ways())
 
-    def way(self) -> Way:
-        """The way to ask now."""
+    def ways(self) -> tuple[Way, Way]:
+        """The way to ask now, and the same under the other name, for where the first has no answer."""
         self._enter_slot()
         if not self._fresh:
             self._current = self._first_ended(0) or self._own(0)
-        return self._current
-
-    def fallback(self, way: Way) -> Way:
-        """The same question under the other name, for where `way` has no answer."""
-        return Way(not way.named, way.checking_disabled, way.dnssec_ok)
+        return self._current, replace(self._current, named=not self._current.named)
 
     def left(self) -> float:
         """Seconds in which no other way is due: until the slot ends, or until one has a fresh answer."""

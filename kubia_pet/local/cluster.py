@@ -5,14 +5,14 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubia_pet.aio.signals import stop_signals
 from kubia_pet.limits import LOCK_WAIT
 from kubia_pet.local.banner import screen
-from kubia_pet.local.dns_server import NameServer, Zone
+from kubia_pet.local.dns_server import Cache, NameServer, Zone
 from kubia_pet.local.proxy import PublicService
 from kubia_pet.local.supervisor import HOST, CannotRunError, LocalPod
 
@@ -28,6 +28,7 @@ class LocalStatefulSet:
     replicas: int
     port: int
     nameserver_port: int
+    dns_cache: float  # seconds, 0 for none
     data_dir: Path
     allowed_host: tuple[str, ...]
     faults: bool
@@ -46,7 +47,7 @@ class LocalStatefulSet:
             pod.make_data_dir()
         stop = asyncio.create_task(stopping.get())
         async with (
-            NameServer(Zone(SERVICE, endpoints), HOST, self.nameserver_port),
+            NameServer(self._names(endpoints), HOST, self.nameserver_port),
             PublicService(endpoints, HOST, self.port),
         ):
             running = asyncio.create_task(self._run(pods))
@@ -75,6 +76,11 @@ class LocalStatefulSet:
                 print(screen(pods, self.port, (HOST, self.nameserver_port), SERVICE), flush=True)  # noqa: T201 - what the user asked for
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from failed
+
+    def _names(self, endpoints: Mapping[str, tuple[str, int]]) -> Zone | Cache:
+        if not self.dns_cache:
+            return Zone(SERVICE, endpoints)
+        return Cache(Zone(SERVICE, endpoints, ttl=round(self.dns_cache)).answer, self.dns_cache)
 
     def _pod(self, ordinal: int, endpoints: dict[str, tuple[str, int]]) -> LocalPod:
         name = f"kubia-{ordinal}"

@@ -9,6 +9,7 @@ from typing import Any
 from kubia_pet.model.ledger import Sighting
 
 POD, VOLUME, START, COMMIT = "Kubia-Pet-Pod", "Kubia-Pet-Volume", "Kubia-Pet-Start", "Kubia-Pet-Commit"
+VERDICT = "Kubia-Pet-Verdict"
 PEER = "Kubia-Pet-Peer"  # that a peer asks, and wants to know of the volume
 _NAME = re.compile(r"[a-z0-9._-]{1,253}")
 _HEX16, _HEX32 = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{32}")

@@ -16,7 +16,7 @@ from kubia_pet.model.value import Value
 from kubia_pet.peers.connection import FetchError, Response, no_answer_within
 from kubia_pet.peers.fanout import FanOut
 from kubia_pet.peers.pool import ConnectionPool
-from kubia_pet.peers.result import PeerResult, is_ending, judge, value_in
+from kubia_pet.peers.result import PeerResult, is_ending, judge, ledger_version_of, value_in
 from kubia_pet.peers.results import Results
 from kubia_pet.peers.suspects import Suspects
 
@@ -158,7 +158,12 @@ class Cluster:
         try:
             response = fetched.result()
             self.on_response(peer, response)
-            result = PeerResult(peer, value_in(response), ending=is_ending(response))
+            result = PeerResult(
+                peer,
+                value_in(response),
+                ending=is_ending(response),
+                ledger_version=ledger_version_of(response),
+            )
         except FetchError as error:
             result = PeerResult(peer, error=error.diagnostic)
             self._failed(peer, error)

@@ -13,8 +13,8 @@ from kubia_pet.store import Ledger, Store, StoreError
 class WitnessMemory:
     """The last that was seen of each peer's volume, by the peer's full name; and what was found in that.
 
-    What changes is written at most once in WITNESS_PAUSE. Beyond MAX_PEERS whoever was not seen longest is
-    forgotten.
+    What changes is written at most once in WITNESS_PAUSE. Beyond MAX_PEERS whoever was not seen for longest
+    is forgotten.
     """
 
     def __init__(self, store: Store, ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 from kubia_pet.model.peer import Peer
+from kubia_pet.model.testimony import START, VERDICT
 from kubia_pet.model.value import NO_VALUE, Value
 from kubia_pet.peers.connection import FetchError, Response
 
@@ -18,13 +19,15 @@ _OK, _NOT_FOUND, _MISDIRECTED = 200, 404, 421
 class PeerResult:
     """What one peer said: a value, None where it has none yet, or an error with a stable code.
 
-    `ending`: it was told to end, and serves until clients know.
+    `ending`: it was told to end, and serves until clients know. `ledger_version` is another one when its
+    ledger has more to say; None where it says nothing of one.
     """
 
     peer: Peer
     value: Value | None = None
     error: Diagnostic | None = None
     ending: bool = False
+    ledger_version: str | None = None
 
     @property
     def size(self) -> int:
@@ -54,6 +57,12 @@ def judge(status: int, header: Mapping[bytes, bytes]) -> None:
 def is_ending(response: Response) -> bool:
     """Whether the peer says so."""
     return response.header.get(STATE.lower().encode()) == ENDING.encode()
+
+
+def ledger_version_of(response: Response) -> str | None:
+    """Of the pod's start and the verdict on its volume."""
+    start, verdict = (response.header.get(name.lower().encode()) for name in (START, VERDICT))
+    return None if start is None else f"{start!r} {verdict!r}"
 
 
 def value_in(response: Response) -> Value | None:

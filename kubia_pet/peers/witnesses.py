@@ -83,6 +83,7 @@ class Witnesses:
         self._rounds = 0  # since this start
         self._gathered_at = float("-inf")
         self._last: dict[str, tuple[Fields, float]] = {}  # that were heard in gatherings, and when
+        self.last_verdict = Kind.UNKNOWN
         self._logged: Kind | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -118,6 +119,7 @@ class Witnesses:
             pending=self._discovery is not None and not self._rounds,
         )
         self._observer.judged(verdict.verdict)
+        self.last_verdict = verdict.verdict
         if verdict.verdict not in (self._logged, Kind.UNKNOWN):
             self._logged = verdict.verdict
             level = logging.INFO if verdict.verdict is Kind.GOOD else logging.WARNING
@@ -185,12 +187,14 @@ class Witnesses:
         if record is not None and record.start.id != self._start:  # it may be another volume
             self._start, self._rounds = record.start.id, 0
             self._heard.clear()
-        self._rounds += 1
-        if self._discovery is None:
-            return
+        if self._discovery is not None:
+            await self._ask_peers(self._discovery)
+        self._rounds += 1  # only now: until somebody was asked nothing is known
+
+    async def _ask_peers(self, discovery: Discovery) -> None:
         time = asyncio.get_running_loop().time()
         all_again = self._rounds >= WITNESS_ROUNDS and time - self._gathered_at >= WITNESS_INTERVAL
-        peers = (await self._discovery.discover()).peers
+        peers = (await discovery.discover()).peers
         self._peers = tuple(peer for peer in peers if not peer.is_self)
         self._last.clear()
         await asyncio.gather(*(self._ask(peer) for peer in (self._peers if all_again else self._unheard())))

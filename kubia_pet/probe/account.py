@@ -18,49 +18,11 @@ floor or more.
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 
 from kubia_pet.limits import MAX_REMEMBERED
+from kubia_pet.probe.counts import Counts, Silence, Snapshot
 from kubia_pet.probe.numbered import Kind, Sighting
-
-
-@dataclass
-class Counts:
-    """What happened to one register, or to all; times are seconds."""
-
-    acknowledged: int = 0
-    lost: int = 0
-    stale: int = 0
-    torn: int = 0
-    misdirected: int = 0
-    overwritten: int = 0
-    unknown: int = 0
-    refused: int = 0
-    reads: int = 0
-    longest_without_answer: float = 0.0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        """The sums; of the longest times without an answer the longer."""
-        sums = {each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
-        longest = max(self.longest_without_answer, other.longest_without_answer)
-        return Counts(**sums | {"longest_without_answer": longest})
-
-
-class Silence:
-    """The longest time between two answers, the one since the last included."""
-
-    def __init__(self, now: float) -> None:
-        self._last = now
-        self._longest = 0.0
-
-    def broken(self, now: float) -> None:
-        """An answer came."""
-        self._longest = self.longest(now)
-        self._last = now
-
-    def longest(self, now: float) -> float:
-        """Seconds."""
-        return max(self._longest, now - self._last)
 
 
 class Register:
@@ -184,12 +146,4 @@ class Account:
         pods = {pod: register.counts() for pod, register in self._registers.items()}
         total = sum(pods.values(), self._nobodys)
         silence = self._silence.longest(self._clock())
-        return Snapshot(pods, replace(total, longest_without_answer=silence))
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The account as of one moment: by pod, and in all."""
-
-    pods: dict[str, Counts]
-    total: Counts
+        return Snapshot(pods, replace(self._nobodys), replace(total, longest_without_answer=silence))

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from kubia_pet.probe.account import Counts, Snapshot
-from kubia_pet.reach import UnreachableError
+from kubia_pet.probe.counts import Counts, Snapshot
+from kubia_pet.reach.way import UnreachableError
 
 PREFIX = "kubia_pet_probe_"
 HELP = {
@@ -32,7 +32,7 @@ class AccountCollector(Collector):
     """Shows the snapshot that was published last: the server's thread never sees the account itself."""
 
     def __init__(self) -> None:
-        self._snapshot = Snapshot({}, Counts())
+        self._snapshot = Snapshot({}, Counts(), Counts())
 
     def publish(self, snapshot: Snapshot) -> None:
         """From now on this one is shown."""

@@ -9,19 +9,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kubia_pet.aio.parallel import in_parallel
+from kubia_pet.client.errors import AskError
 from kubia_pet.client.overview import values
-from kubia_pet.client.pod import AskError, PodClient, Stored
+from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, RESTORE_TIMEOUT
-from kubia_pet.probe.account import Account, Snapshot
+from kubia_pet.probe.account import Account
+from kubia_pet.probe.counts import Snapshot
 from kubia_pet.probe.kept import Kept
-from kubia_pet.probe.numbered import Kind, sighting
 from kubia_pet.probe.report import Report
+from kubia_pet.probe.restored import restored
 from kubia_pet.probe.traffic import Traffic
-from kubia_pet.reach import Target, UnreachableError
-from kubia_pet.reach.restore import put_back
+from kubia_pet.reach.target import Target
+from kubia_pet.reach.way import UnreachableError
 
 _TICK = 0.25  # seconds between two snapshots of the account
-_CONNECTIONS = 20  # tried, for each pod, to reach all of them through a Service
 
 
 class Probe:
@@ -56,7 +57,7 @@ class Probe:
         except* UnreachableError as errors:
             raise errors.exceptions[0] from None
         finally:
-            await self._put_back()
+            self._notes += await restored(self._target, self._kept, self._run, self._account.pods)
         return Report(
             where=self._target.where,
             through=self._through,
@@ -106,7 +107,7 @@ class Probe:
         if not self._service_only:
             flows += [traffic.read(pod) for pod in target.pods]
         if self._through == "public" and target.connect:
-            flows.append(traffic.write_through(target.connect))
+            flows += [traffic.write_through(target.connect), traffic.read_through(target.connect)]
         else:
             flows += [traffic.write(pod) for pod in target.pods]
         return flows
@@ -132,40 +133,3 @@ class Probe:
         return [
             name for name in await in_parallel(self._target.pods, look, limit=len(self._target.pods)) if name
         ]
-
-    async def _put_back(self) -> None:
-        if self._service_only:
-            await self._put_back_through_service()
-            return
-
-        async def one(pod: PodClient) -> str | None:
-            return await put_back(pod, self._stored(pod.name), is_ours=self._is_ours)
-
-        pods = [pod for pod in self._target.pods if pod.name in self._kept]
-        self._notes += [note for note in await in_parallel(pods, one, limit=ASK_CONCURRENCY) if note]
-
-    async def _put_back_through_service(self) -> None:
-        """Connects anew until each pod was hit."""
-        left = set(self._account.pods)
-        if self._target.connect is None:
-            return
-        for _ in range(_CONNECTIONS * len(left)):
-            if not left:
-                return
-            async with self._target.connect() as pod:
-                with contextlib.suppress(AskError):
-                    pod.name = str((await pod.peers())["pod"])
-                    if pod.name in left:
-                        note = await put_back(pod, self._stored(pod.name), is_ours=self._is_ours)
-                        self._notes += [note] if note else []
-                        left.discard(pod.name)
-        self._notes += [
-            f"{name} may still have this program's value: it was not reached again." for name in left
-        ]
-
-    def _stored(self, pod: str) -> Stored | None:
-        data = self._kept.get(pod)
-        return None if data is None else Stored(data, "")
-
-    def _is_ours(self, data: bytes) -> bool:
-        return sighting(data, self._run).kind not in {Kind.FOREIGN, Kind.NONE}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from kubia_pet import __version__
-from kubia_pet.probe.account import Counts, Snapshot
+from kubia_pet.probe.counts import Counts, Snapshot
 
 VERSION = 1
 
@@ -52,6 +52,7 @@ def as_json(report: Report) -> str:
         "verdict": report.exit.name.lower(),
         "unverified": list(report.unverified),
         "notes": list(report.notes),
+        "service": {name: getattr(report.account.service, name) for name in ("refused", "unknown")},
         "total": _counts(report.account.total),
         "pods": {pod: _counts(counts) for pod, counts in report.account.pods.items()},
     }

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from kubia_pet.probe.account import Counts, Snapshot
+from kubia_pet.probe.counts import Counts, Snapshot
 from kubia_pet.probe.report import Exit, Report
 
 _BAD = ("lost", "stale", "torn", "misdirected")

@@ -5,20 +5,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from itertools import count
 
+from kubia_pet.client.errors import AskError, OtherValueError, RefusedError, UnansweredError
 from kubia_pet.client.overview import values
-from kubia_pet.client.pod import (
-    AskError,
-    OtherValueError,
-    PodClient,
-    RefusedError,
-    Stored,
-    UnansweredError,
-)
+from kubia_pet.client.pod import PodClient, Stored
 from kubia_pet.limits import PROBE_FULL_SPEED, PROBE_LIST_PAUSE, PROBE_PAUSE
 from kubia_pet.probe.account import Account
 from kubia_pet.probe.kept import Kept
 from kubia_pet.probe.numbered import numbered, sighting
-from kubia_pet.reach import UnreachableError
+from kubia_pet.reach.way import UnreachableError
 
 _HOPELESS = {
     401: "Writing needs a token: give its file with --token-file.",
@@ -70,7 +64,7 @@ class Traffic:
             try:
                 overview = await pod.overview()
             except AskError:
-                self._account.refused()
+                (self._account.register(pod.name) if pod.name in floors else self._account).refused()
                 continue
             self._account.answered()
             by = str(overview["pod"])
@@ -78,6 +72,11 @@ class Traffic:
                 if name in floors:
                     seen = sighting(data, self._run)
                     self._account.register(name).read(seen, floor=floors[name], by=by)
+
+    async def read_through(self, connect: Callable[[], AbstractAsyncContextManager[PodClient]]) -> None:
+        """Reads everybody's value through a Service, over a connection that is kept."""
+        async with connect() as connected:
+            await self.read_list(connected)
 
     async def look(self, pod: PodClient) -> Stored | None:
         """The pod's value, judged while nothing of ours is under way. Raises AskError."""

@@ -9,13 +9,16 @@ from functools import partial
 import aiohttp
 
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.client.pod import AskError, NotReachedError, PodClient, one_connection, session
+from kubia_pet.client.errors import AskError, NotReachedError
+from kubia_pet.client.pod import PodClient
+from kubia_pet.client.sessions import one_connection, session
 from kubia_pet.discovery import Resolver, service_of
 from kubia_pet.discovery.records import Record
 from kubia_pet.discovery.resolver import ResolutionFailedError
-from kubia_pet.discovery.rotation import PLAIN_WAYS
+from kubia_pet.discovery.rotation import Rotation
 from kubia_pet.limits import ASK_CONCURRENCY, ASK_TIMEOUT
-from kubia_pet.reach.target import Target, UnreachableError, Way, host_name, in_order
+from kubia_pet.reach.target import Target, host_name, in_order
+from kubia_pet.reach.way import UnreachableError, Way
 
 _NOT_SAID = (
     "Say which set: a URL, --namespace for one that kubectl reaches, or, inside the cluster, "
@@ -36,8 +39,8 @@ async def by_dns(way: Way) -> AsyncIterator[Target]:
         found, records = "", tuple[Record, ...]()
         lookup = Resolver(service, nameserver=way.nameserver, timeout=ASK_TIMEOUT)
         try:
-            *_, last = await asyncio.to_thread(lookup.run, *PLAIN_WAYS)
-            found, records = last.service, last.records
+            *_, answer = await asyncio.to_thread(lookup.run, *Rotation().ways())
+            found, records = answer.service, answer.records
         except ResolutionFailedError as error:
             unseen["pods"] = str(error)
         pods = await in_parallel(_pods(records), partial(_client, kept, way), limit=ASK_CONCURRENCY)

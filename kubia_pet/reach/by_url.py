@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from kubia_pet.client.pod import AskError, PodClient, one_connection, session
-from kubia_pet.reach.target import Target, UnreachableError, Way, host_name, in_order
+from kubia_pet.client.errors import AskError
+from kubia_pet.client.pod import PodClient
+from kubia_pet.client.sessions import one_connection, session
+from kubia_pet.reach.target import Target, host_name, in_order
+from kubia_pet.reach.way import UnreachableError, Way
 
 Endpoint = tuple[str, int]
 

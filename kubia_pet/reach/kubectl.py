@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from kubia_pet.client.pod import AskError, PodClient
+from kubia_pet.client.errors import AskError
+from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import KUBECTL_START_TIMEOUT, KUBECTL_TIMEOUT
-from kubia_pet.reach.target import UnreachableError
+from kubia_pet.reach.way import UnreachableError
 
 _END_TIMEOUT = 5.0  # seconds from SIGTERM to SIGKILL
 API = "http://localhost/"  # the proxy takes only such a Host
@@ -95,7 +98,7 @@ async def kubectl(*arguments: str) -> str:
         raise KubectlError(f"kubectl {arguments[0]} took more than {KUBECTL_TIMEOUT:g} s") from None
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # a plugin that asks for a login, too
             await process.wait()
     if process.returncode:
         raise KubectlError(complained.decode(errors="replace").strip() or f"kubectl {arguments[0]} failed")

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from kubia_pet.client.pod import AskError, OtherValueError, PodClient, RefusedError, Stored
+from kubia_pet.client.errors import AskError, OtherValueError, RefusedError
+from kubia_pet.client.pod import PodClient, Stored
 from kubia_pet.limits import RESTORE_TIMEOUT
 
 _PAUSE = 0.25  # seconds until a pod that does not answer is asked again

@@ -6,25 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
-
-
-class UnreachableError(Exception):
-    """Nothing can be said of this set from here; the text is a sentence."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Way:
-    """Where the set is, as the user says it: a URL, a namespace for kubectl, or neither: from inside."""
-
-    url: str | None = None
-    namespace: str | None = None
-    selector: str = "app=kubia"
-    service: str | None = None
-    public: str | None = None
-    nameserver: tuple[str, int] | None = None
-    port: int = 8080
-    token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +39,21 @@ class Target:
     namespace: str | None = None
     api: PodClient | None = None
     unseen: Mapping[str, str] = field(default_factory=dict)
+
+
+async def last_words(target: Target, pod: str) -> str:
+    """The last line of the pod's log, or of the one of its last start; empty where that cannot be seen."""
+    if target.api is None:
+        return ""
+    for which in ("", "&previous=true"):
+        path = f"api/v1/namespaces/{target.namespace}/pods/{pod}/log?tailLines=1{which}"
+        try:
+            answer = await target.api.ask("GET", path)
+        except AskError:
+            continue
+        if answer.status == 200 and answer.text.strip():  # noqa: PLR2004
+            return answer.text.strip().rpartition("\n")[2]
+    return ""
 
 
 def host_name(name: str) -> str:

@@ -50,9 +50,9 @@ class Commits:
 
     def _commit(self) -> asyncio.Future[None]:
         changes, self._changes = self._changes, []
-        committing = self._health.change(partial(self._apply, changes))
-        committing.add_done_callback(partial(self._committed, changes, time.monotonic()))
-        return committing
+        return self._health.change(
+            partial(self._apply, changes), partial(self._committed, changes, time.monotonic())
+        )
 
     def _apply(self, changes: list[Change]) -> None:
         last = judge(changes, self._read)
@@ -65,8 +65,7 @@ class Commits:
             if last.data:  # neither a removal nor an empty value shows that there is room for one
                 self._health.proved()
 
-    def _committed(self, changes: list[Change], began: float, committing: asyncio.Future[None]) -> None:
-        error = committing.exception()
+    def _committed(self, changes: list[Change], began: float, error: BaseException | None) -> None:
         made = []
         for change in changes:
             if change.refusal is None:

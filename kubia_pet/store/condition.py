@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 from kubia_pet.model.value import Value
 from kubia_pet.store.errors import PreconditionFailedError, StoreError
@@ -33,18 +33,18 @@ def judge(changes: Sequence[Change], read: Callable[[], Value | None]) -> Change
     Each condition sees what the changes before it leave, or what `read` returns where none was made. Where
     that raises a StoreError, it is the refusal of all who needed to know.
     """
-
-    @cache  # one look for all: nobody else changes the value meanwhile
-    def found() -> Value | StoreError | None:
-        try:
-            return read()
-        except StoreError as error:
-            return error
-
     last: Change | None = None
+    found: Value | StoreError | None = None
+    looked = False  # once for all: nobody else changes the value meanwhile
     for change in changes:
         if change.condition is not None:
-            current = found() if last is None else last.value
+            if last is None and not looked:
+                looked = True
+                try:
+                    found = read()
+                except StoreError as error:
+                    found = error
+            current = found if last is None else last.value
             if isinstance(current, StoreError):
                 change.refusal = current
                 continue

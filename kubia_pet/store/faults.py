@@ -54,6 +54,10 @@ class FaultyVolume:
         """Nothing while a fault is set: `read` knows."""
         return None if self._faults.active() else self._volume.read_at_once()
 
+    def is_empty_at_once(self) -> bool:
+        """Not while a fault is set."""
+        return not self._faults.active() and self._volume.is_empty_at_once()
+
     def replace(self, data: bytes) -> None:
         """Stores it, forgets it, or fails."""
         self._change(data)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.limits import LOCK_INTERVAL, MEND_INTERVAL, PROBE_INTERVAL
@@ -67,10 +68,15 @@ class Health:
             "a write under way may still take effect."
         )
 
-    def change(self, job: Callable[[], None]) -> asyncio.Future[None]:
-        """Runs a job that may change the volume, in the writer's thread; where it did, it calls `proved`."""
+    def change(
+        self, job: Callable[[], None], ended: Callable[[BaseException | None], None]
+    ) -> asyncio.Future[None]:
+        """Runs a job that may change the volume, in the writer's thread; where it did, it calls `proved`.
+
+        `ended` is called in the event loop, with its error if it had one, before anybody is told.
+        """
         changing = self._submit(job)
-        changing.add_done_callback(self._changed)
+        changing.add_done_callback(partial(self._changed, ended))
         return changing
 
     def proved(self) -> None:
@@ -95,9 +101,10 @@ class Health:
         self._under_way.append(time.monotonic())
         return self._writer.submit(job)
 
-    def _changed(self, changing: asyncio.Future[None]) -> None:
+    def _changed(self, ended: Callable[[BaseException | None], None], changing: asyncio.Future[None]) -> None:
         self._under_way.popleft()
         error = changing.exception()
+        ended(error)
         if isinstance(error, VolumeFullError) and self._fault is None:
             if str(error) != self._refused:
                 log.warning("%s", error)

@@ -6,6 +6,7 @@ memory the kernel begins to fetch as it refuses; that could wait only where the 
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import sys
@@ -24,7 +25,7 @@ class _OpenHow(ctypes.Structure):
 # O_PATH: neither to open nor to close such a file asks its file system for anything.
 _AS_PLACE = _OpenHow(getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC, 0, _RESOLVE_CACHED)
 # It keeps the interpreter's lock, as what ends at once need not let others run.
-_syscall = ctypes.PyDLL(None).syscall
+_syscall = ctypes.PyDLL(None, use_errno=True).syscall
 _syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_char_p, ctypes.POINTER(_OpenHow), ctypes.c_size_t)
 _syscall.restype = ctypes.c_long
 
@@ -44,6 +45,28 @@ def prepare(file: int) -> bool:
     return True
 
 
+def is_missing(directory: bytes, own: os.stat_result, name: bytes) -> bool:
+    """Whether the directory at this absolute path is `own` and has no such file; False where it cannot tell.
+
+    That there is none the kernel knows from memory too, once it was asked for it in vain.
+    """
+    place = _open_cached(0, directory)
+    if place < 0:
+        return False
+    try:
+        found = os.fstat(place)
+        if (found.st_dev, found.st_ino) != (own.st_dev, own.st_ino):
+            return False
+        file = _open_cached(place, name)
+        if file >= 0:
+            os.close(file)
+        return file < 0 and ctypes.get_errno() == errno.ENOENT
+    except OSError:
+        return False
+    finally:
+        os.close(place)
+
+
 class Seen:
     """A file that was read, kept open for looks at once; it was `found` so before it was read."""
 
@@ -58,7 +81,7 @@ class Seen:
         None also where only a look that may wait can tell. Whoever renames a file, links it or writes to it
         sets its time of change; that one may be as coarse as 10 ms, so the bytes are read each time.
         """
-        place = _syscall(_OPENAT2, 0, path, _AS_PLACE, ctypes.sizeof(_OpenHow))
+        place = _open_cached(0, path)
         if place < 0:
             return None
         try:
@@ -77,6 +100,14 @@ class Seen:
         """Lets go of the file. Where that was the last of it, its file system may have much to do."""
         with suppress(OSError):  # nothing was written to it
             os.close(self._file)
+
+
+def _open_cached(directory: int, path: bytes) -> int:
+    """The place where it lies, as a file descriptor; negative where it is not there, or not in memory."""
+    if sys.platform != "linux":
+        return -1  # there that number is another call's
+    place: int = _syscall(_OPENAT2, directory, path, _AS_PLACE, ctypes.sizeof(_OpenHow))
+    return place
 
 
 def _identity(file: os.stat_result) -> tuple[int, int, int]:

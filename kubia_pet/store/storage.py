@@ -7,7 +7,7 @@ from kubia_pet.store.value_file import Content
 
 
 class Storage(Protocol):
-    """One value's place. Every call but `read_at_once` blocks, and raises StoreError.
+    """One value's place. Every call but those at once blocks, and raises StoreError.
 
     Changes come from one thread, one after the other; reads from another one at the same time.
     """
@@ -28,6 +28,9 @@ class Storage(Protocol):
 
     def read_at_once(self) -> Content | None:
         """What is on the disk now, without waiting for it; None where only `read` can tell."""
+
+    def is_empty_at_once(self) -> bool:
+        """Whether there is no value, told without waiting; False also where only `read` can tell."""
 
     def replace(self, data: bytes) -> None:
         """Makes `data` the value, durably. On an error before the rename the old value stands."""

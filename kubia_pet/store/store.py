@@ -7,6 +7,7 @@ from typing import Protocol, Self, TypeVar
 
 from kubia_pet.aio.coalescer import Coalescer
 from kubia_pet.aio.worker import WorkerThread
+from kubia_pet.model.unknown import UNKNOWN, Unknown
 from kubia_pet.model.value import Value
 from kubia_pet.store.commits import CommitObserver, Commits
 from kubia_pet.store.condition import Change, Condition
@@ -56,6 +57,7 @@ class Store:
         self._checks = Coalescer(self._check, timeout=timeout, late=self._health.too_slow)
         self._commits = Commits(volume, self._health, self._see, observer, timeout=timeout)
         self._last_seen: Value | None = None
+        self.last_fault: StoreError | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -80,11 +82,12 @@ class Store:
         """The value, None where there is none. Raises StoreError."""
         return self._looks.submit()
 
-    def read_at_once(self) -> Value | None:
-        """The value, where the kernel has it in memory; None where only `read` can tell."""
+    def read_at_once(self) -> Value | Unknown | None:
+        """The value, where the kernel has it in memory; UNKNOWN where only `read` can tell."""
         value = self._as_value(self._volume.read_at_once())
-        if value is not None:
-            self._saw(value)
+        if value is None and not self._volume.is_empty_at_once():
+            return UNKNOWN
+        self._saw(value)
         return value
 
     def write(self, data: bytes, condition: Condition | None = None) -> asyncio.Future[None]:
@@ -101,12 +104,17 @@ class Store:
         return self._commits.submit(Change(None, condition))
 
     async def check(self) -> None:
-        """Raises StoreError as long as this volume cannot be read and written."""
-        await self._checks.submit()
+        """Raises StoreError as long as this volume cannot be read and written; `last_fault` keeps it."""
+        try:
+            await self._checks.submit()
+        except StoreError as error:
+            self.last_fault = error
+            raise
+        self.last_fault = None
 
     def _look(self) -> asyncio.Future[Value | None]:
         value = self.read_at_once()
-        if value is None:
+        if value is UNKNOWN:
             looking = self._reader.submit(self._see)
             looking.add_done_callback(self._looked)
         else:

@@ -10,9 +10,10 @@ from kubia_pet.limits import MAX_NOWAIT_BYTES
 from kubia_pet.model.commit import Commit
 from kubia_pet.store.commit_number import number_of
 from kubia_pet.store.errors import ValueUnreadableError, reason, translated
-from kubia_pet.store.nowait import Seen, prepare
+from kubia_pet.store.nowait import Seen, is_missing, prepare
 
 FILE = "kubia.txt"
+_NAME = FILE.encode()
 _PORTION = 4096  # bytes
 # How opening something that is no file of ours fails: a link, a socket, a device, another user's file.
 _NOT_OURS = {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EOPNOTSUPP, errno.EACCES, errno.EPERM}
@@ -31,6 +32,7 @@ class ValueFile:
     def __init__(self, path: Path, limit: int) -> None:
         self._path = path / FILE
         self._limit = limit
+        self._directory = os.fsencode(path.absolute())
         self._absolute = os.fsencode(path.absolute() / FILE)
         self._seen: Seen | None = None  # where looks at once can be
         self._commit: Commit | None = None  # of that one: to change it changes the file's time, too
@@ -50,6 +52,13 @@ class ValueFile:
         """What it holds now, without waiting for the volume; None where only `read` can tell."""
         data = self._seen.read(self._absolute) if self._seen is not None else None
         return None if data is None else Content(data, self._commit)
+
+    def is_missing_at_once(self, own: os.stat_result) -> bool:
+        """Whether its directory is `own` and it is not there; False also where only `read` can tell.
+
+        And where a file was read before that is gone now: `read` lets go of it.
+        """
+        return self._seen is None and is_missing(self._directory, own, _NAME)
 
     def forget(self) -> None:
         """Lets go of the file that was read last."""

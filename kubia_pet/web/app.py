@@ -18,6 +18,7 @@ from kubia_pet.metrics import Metrics
 from kubia_pet.model.fault import Faults
 from kubia_pet.model.ledger_state import Identity
 from kubia_pet.peers.gather import Cluster
+from kubia_pet.peers.ledgers import PeerLedgers
 from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Ledger, Store, StoreError, Volume
 from kubia_pet.store.faults import FaultyVolume
@@ -80,7 +81,9 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
     bodies = BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
     changes = ChangeLog()
-    snapshots = Snapshots(pod, store, cluster, faults)
+    ledgers = LedgerHandlers(pod, volume, ledger, witnesses)
+    peer_ledgers = PeerLedgers(timeout=settings.peer_timeout, connect_timeout=settings.connect_timeout)
+    snapshots = Snapshots(pod, store, cluster, peer_ledgers, own_ledger=ledgers.members, faults=faults)
     broadcaster = Broadcaster(snapshots.take, lifecycle, pod=pod, observer=metrics)
     handlers = (
         ValueHandlers(pod, store, witnesses, bodies, changes),
@@ -96,7 +99,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
             refusing=witnesses if settings.refuse_foreign_volume else None,
             with_faults=settings.faults,
         ),
-        LedgerHandlers(pod, volume, ledger, witnesses),
+        ledgers,
         *((FaultHandlers(pod, faults),) if faults is not None else ()),
     )
     app = web.Application()
@@ -122,7 +125,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         app.on_response_prepare.append(injection.mark)
     app.on_cleanup.append(changes.end)
     surroundings = _surroundings(settings.data_dir.resolve(), ledger, witnesses)
-    parts = (token, surroundings, store, cluster, witnesses)
+    parts = (token, surroundings, store, cluster, witnesses, peer_ledgers)
     app.cleanup_ctx.extend(_held(part) for part in parts if part is not None)
     return app
 

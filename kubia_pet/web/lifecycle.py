@@ -22,6 +22,7 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self.state = State.STARTING
+        self._asked_at = 0.0
         self._events = {state: asyncio.Event() for state in State}
         self._events[State.STARTING].set()
 
@@ -31,6 +32,17 @@ class Lifecycle:
         for each in State:
             if each <= state:
                 self._events[each].set()
+
+    def asked(self) -> None:
+        """A client asked, whom a Service, or its own knowledge, still leads here: no probe and no peer."""
+        self._asked_at = asyncio.get_running_loop().time()
+
+    async def unasked(self, seconds: float) -> None:
+        """Returns when no client has asked for so long, counted from now on."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while (left := max(began, self._asked_at) + seconds - loop.time()) > 0:  # noqa: ASYNC110 - a time ends
+            await asyncio.sleep(left)
 
     async def reached(self, state: State) -> None:
         """Returns when the pod is in `state`, or past it."""

@@ -10,7 +10,7 @@ from aiohttp.http import HttpProcessingError
 from kubia_pet.metrics import Metrics
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.problem import NOT_HTTP, SERVER, ProblemError
-from kubia_pet.web.replay import ReplayingProtocol
+from kubia_pet.web.replay import Answers, ReplayingProtocol
 
 _NEVER = 3600.0  # seconds by which aiohttp's own deadline for idle connections comes after ours
 log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class ProtocolFactory:
         self._cap = cap
         self._timeout = timeout
         self._options = options
+        self._answers = Answers()
         self._logged_at = float("-inf")
 
     def __call__(self) -> asyncio.Protocol:
@@ -51,7 +52,12 @@ class ProtocolFactory:
             if isinstance(first, Connection):
                 first.abort()
         connection = Connection(
-            self._server, self._connections, self._metrics, self._timeout, **self._options
+            self._server,
+            self._connections,
+            self._answers,
+            metrics=self._metrics,
+            timeout=self._timeout,
+            **self._options,
         )
         self._connections.add(connection)
         return connection
@@ -72,11 +78,13 @@ class Connection(ReplayingProtocol):
         self,
         server: web.Server,
         connections: Connections,
+        answers: Answers,
+        *,
         metrics: Metrics,
         timeout: float,
         **options: Any,
     ) -> None:
-        super().__init__(server, connections, keepalive_timeout=timeout + _NEVER, **options)
+        super().__init__(server, connections, answers, keepalive_timeout=timeout + _NEVER, **options)
         self._metrics = metrics
         self._timeout = timeout
         self._overdue: asyncio.TimerHandle | None = None

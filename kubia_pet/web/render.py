@@ -168,6 +168,23 @@ def _shown(value: Value | None) -> Iterator[str]:
     return in_one_line(value.data.decode(errors="surrogateescape"))
 
 
+@dataclass(frozen=True)
+class Preview:
+    """The begin of a value, safe to show in one line; whether there is more, and whether it is no UTF-8."""
+
+    text: str
+    cut: bool
+    binary: bool
+
+
+def preview(value: Value, most: int) -> Preview:
+    """`most` characters of it, before they are escaped."""
+    text = utf8(value.data)
+    begin = value.data[: 4 * most].decode(errors="surrogateescape") if text is None else text
+    shown = "".join(in_one_line(begin[:most]))
+    return Preview(shown, cut=len(value.data if text is None else text) > most, binary=text is None)
+
+
 def _value_members(value: Value | None) -> dict[str, str | None]:
     if value is None:
         return {"value": None}

@@ -1,8 +1,9 @@
-"""The short cut for a request that equals the last one of its connection.
+"""The short cut for a request that equals an earlier one.
 
-A request whose head has the bytes of the one before it, and as many bytes after it, means the same, with a
-body of its own. While what its answer rests on is the same too, that answer is given again: nothing is
-parsed, dispatched or rendered, which is most of what a small answer costs. All else takes the ordinary way.
+A request that reads means the same whoever sends these bytes. One that changes something means the same if it
+has the head of the one before it on its connection, and as many bytes after it, with a body of its own. While
+what its answer rests on is the same too, that answer is given again: nothing is parsed, dispatched or
+rendered, which is most of what a small answer costs. All else takes the ordinary way.
 
 What it leans on in aiohttp, all of it; tests/api/test_replay.py fails where that changes:
 
@@ -23,11 +24,13 @@ from typing import Any, Generic, TypeGuard, TypeVar
 
 from aiohttp import HttpVersion11, web
 
-from kubia_pet.limits import MAX_REPLAY_BYTES
+from kubia_pet.limits import MAX_REPLAY_ANSWERS, MAX_REPLAY_BYTES
+from kubia_pet.model.unknown import UNKNOWN, Unknown
 from kubia_pet.web.connections import Connections
 
 T = TypeVar("T")
 _BLANK = b"\r\n\r\n"  # ends a head
+_READING = {"GET", "HEAD"}
 _BODILESS = {204, 304}
 
 
@@ -35,11 +38,11 @@ _BODILESS = {204, 304}
 class Work(Generic[T]):
     """What a request asks for, given its body; its outcome is compared by ==.
 
-    `at_once()` is the outcome without waiting for anything, None where only `do` can tell.
+    `at_once()` is the outcome without waiting for anything, UNKNOWN where only `do` can tell.
     """
 
     do: Callable[[bytes], asyncio.Future[T]]
-    at_once: Callable[[], T | None] = lambda: None
+    at_once: Callable[[], T | Unknown] = lambda: UNKNOWN
 
 
 _DONE = web.RequestKey("DONE", tuple[Work[Any], object])
@@ -64,10 +67,12 @@ class _Answer:
         self,
         request: web.Request,
         response: web.Response,
+        head_size: int,
         admits: Callable[[], bool],
         count: Callable[[float], None],
     ) -> None:
         self.work, self._outcome = request[_DONE]
+        self.head_size = head_size
         self.count = count
         self._admits = admits
         self._second = int(time.time())
@@ -93,21 +98,42 @@ class _Answer:
         return self._bytes
 
 
+class Answers:
+    """The last MAX_REPLAY_ANSWERS that aiohttp gave to requests that read, by the bytes of these."""
+
+    def __init__(self) -> None:
+        self._answers: dict[bytes, _Answer] = {}
+
+    def put(self, request: bytes, answer: _Answer) -> None:
+        """The answer to this request from now on."""
+        self._answers.pop(request, None)
+        if len(self._answers) >= MAX_REPLAY_ANSWERS:
+            del self._answers[next(iter(self._answers))]
+        self._answers[request] = answer
+
+    def get(self, request: bytes) -> _Answer | None:
+        """What was answered to this request, if that is known."""
+        return self._answers.get(request) if len(request) <= MAX_REPLAY_BYTES else None
+
+
 class ReplayingProtocol(web.RequestHandler):
-    """A connection that gives its last answer again where that is the answer."""
+    """A connection that gives an answer again where that is the answer."""
 
     __slots__ = (
-        "_answer", "_begun", "_connections", "_doing", "_held", "_lost", "_read", "_rests", "_size",
+        "_answers", "_begun", "_connections", "_doing", "_held", "_lost", "_own", "_read", "_rests", "_size",
     )  # fmt: skip
 
-    def __init__(self, server: web.Server, connections: Connections, **options: Any) -> None:
+    def __init__(
+        self, server: web.Server, connections: Connections, answers: Answers, **options: Any
+    ) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
         self._connections = connections
+        self._answers = answers
         self._rests = True  # aiohttp was given nothing that it has not handled
         self._lost = False  # where a request began: from then on all takes the ordinary way
         self._read = b""  # the begin of what it was given since; the head of the last request while it rests
         self._size = 0  # of all that it was given since
-        self._answer: _Answer | None = None
+        self._own: _Answer | None = None  # to the last request, if it changed something
         self._doing: asyncio.Future[Any] | None = None  # what a repeated request asks for
         self._held = b""  # what came meanwhile
         self._begun: asyncio.Future[Any] | None = None  # done by the short cut, and not what it knew
@@ -143,26 +169,28 @@ class ReplayingProtocol(web.RequestHandler):
         self._lost = not self._rests
         self._read = head + blank if self._rests else b""
         if self._rests and self._size <= MAX_REPLAY_BYTES and _is_repeatable(response, request):
-            self._answer = _Answer(request, response, admits, count)
+            answer = _Answer(request, response, len(self._read), admits, count)
+            if request.method in _READING and not body:
+                self._answers.put(self._read, answer)
+            else:
+                self._own = answer
 
     def data_received(self, data: bytes) -> None:
         """Answers a request again, or gives it to aiohttp; holds what comes before the answer."""
-        answer = self._answer
         if self._doing is not None:
             self._held += data
             if self.transport is not None:
                 self.transport.pause_reading()
-        elif (
-            answer is None
-            or len(data) != self._size
-            or not data.startswith(self._read)
-            # A client that does not take its answers gets no further ones that nobody waits for.
-            or self.writing_paused
-            or not answer.may_hold()
-        ):
-            self._parse(data)
-        else:
+            return
+        answer = None
+        # A client that does not take its answers gets no further ones that nobody waits for.
+        if self._rests and not self.writing_paused:
+            is_own = self._own is not None and len(data) == self._size and data.startswith(self._read)
+            answer = self._own if is_own else self._answers.get(data)
+        if answer is not None and answer.may_hold():
             self._repeat(answer, data)
+        else:
+            self._parse(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Nobody waits for what is being done."""
@@ -182,7 +210,7 @@ class ReplayingProtocol(web.RequestHandler):
         if data and not self._lost:  # without any aiohttp calls itself, to parse what it had held back
             if self._rests:
                 self._read, self._size = b"", 0
-                self._rests, self._answer = False, None
+                self._rests, self._own = False, None
             self._read += data[: MAX_REPLAY_BYTES - len(self._read)]
             self._size += len(data)
         super().data_received(data)
@@ -193,10 +221,10 @@ class ReplayingProtocol(web.RequestHandler):
         Only while this client is alone: many who ask at the same time share more, and cost less.
         """
         began = time.monotonic()
-        outcome = answer.work.at_once() if self._connections.is_alone(self) else None
-        if outcome is None:
+        outcome = answer.work.at_once() if self._connections.is_alone(self) else UNKNOWN
+        if outcome is UNKNOWN:
             self._connections.begin(self)
-            self._doing = answer.work.do(data[len(self._read) :])
+            self._doing = answer.work.do(data[answer.head_size :])
             self._doing.add_done_callback(partial(self._on_done, answer, data, began))
         elif answer.rests_on(outcome):
             self._send(answer, began)

@@ -15,6 +15,7 @@ class Route:
     """One method on one path (a template as aiohttp has it). GET answers HEAD too, unless it is a stream.
 
     `essential`: answered even when all other requests are too many: probes, and what peers ask.
+    `probe`: it is asked by what watches pods, whatever Services say.
     `changes`: it changes something, so that no page of another site may ask for it.
     `stream`: its answer lasts for as long as its client likes. It is not busy meanwhile, is not waited for at
     the end but cancelled, and its time is no latency.
@@ -24,6 +25,7 @@ class Route:
     path: str
     handler: Handler
     essential: bool = False
+    probe: bool = False
     changes: bool = False
     stream: bool = False
 
@@ -33,6 +35,11 @@ async def _nothing(_: web.Request) -> web.StreamResponse:
 
 
 NO_ROUTE = Route("", "none", _nothing)  # what a request has where none is declared for it
+
+
+def is_from_peer(request: web.Request) -> bool:
+    """Whether a pod of this kind asks, which gathers values."""
+    return request.headers.get("User-Agent", "").startswith("kubia-pet/")
 
 
 def register(router: web.UrlDispatcher, routes: Iterable[Route]) -> Mapping[web.AbstractRoute, Route]:

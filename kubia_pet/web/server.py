@@ -15,11 +15,13 @@ from kubia_pet.config import Settings
 from kubia_pet.limits import (
     BACKLOG,
     CONNECTION_RESERVE,
+    DRAIN_TIME,
     LINGERING_TIME,
     MAX_OPEN_FILES,
     NEWCOMERS,
     PARTING_TIME,
     READ_BUFFER_BYTES,
+    UNASKED_TIME,
 )
 from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.web.app import CONNECTIONS, FAULTS, LIFECYCLE, METRICS, build
@@ -34,8 +36,9 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
     """Serves until SIGTERM or SIGINT. Raises VolumeUnusableError or OSError where it cannot start.
 
     After the signal it is not ready but serves on for `drain` seconds, as endpoints are removed only while
-    the signal is delivered; then it stops listening, ends what is in flight within `finish` seconds, and
-    returns. A further signal skips the wait that is under way.
+    the signal is delivered; where none are set for DRAIN_TIME, or until no client asked for UNASKED_TIME.
+    Then it stops listening, ends what is in flight within `finish` seconds, and returns. A further signal
+    skips the wait that is under way.
     """
     stopping = stop_signals()
     listener = listen(settings)
@@ -60,8 +63,10 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
         )  # fmt: skip
         await stop
         app[LIFECYCLE].advance(State.DRAINING)
-        log.info("Pod %s is ending: not ready, serving on for %g s", pod, settings.drain)
-        await _first(settings.drain, stopping.get())
+        drain = DRAIN_TIME if settings.drain is None else settings.drain
+        log.info("Pod %s is ending: not ready, serving on for %g s", pod, drain)
+        unasked = [app[LIFECYCLE].unasked(UNASKED_TIME)] if settings.drain is None else []
+        await _first(drain, stopping.get(), *unasked)
         server.close()
         app[LIFECYCLE].advance(State.STOPPED)
         await _first(PARTING_TIME, stopping.get(), app[CONNECTIONS].streams_ended())

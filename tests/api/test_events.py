@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,15 +45,19 @@ async def test_the_whole_state_comes_at_the_beginning_then_each_change(pod: Pod)
         assert headers["Content-Type"] == "text/event-stream"
         assert headers["Cache-Control"] == "no-cache"
         assert headers["X-Accel-Buffering"] == "no"
+        assert headers["Connection"] == "close"
         first = await next_state(watch)
+        ledger = first.data["peers"][0].pop("ledger")
+        assert (ledger["starts"], ledger["verdict"]) == (1, "good")
         own = {"name": "kubia-0", "ordinal": 0, "self": True, "state": "ready", "value": None, "etag": None}
         assert first.data == {
             "pod": "kubia-0", "service": None, "error": None, "findings": [], "records": [],
-            "peers": [own], "omitted": 0,
+            "peers": [own], "omitted": 0, "faults": None,
         }  # fmt: skip
         await post(pod.url, "Hey there!")
         second = await next_state(watch)
     assert second.id != first.id
+    assert second.data["peers"][0].pop("ledger") == ledger
     assert second.data["peers"][0] == own | {
         "value": "Hey there!", "size": 10, "etag": second.data["peers"][0]["etag"],
     }  # fmt: skip
@@ -234,3 +239,56 @@ async def test_a_peer_that_was_told_to_end_is_ending_as_long_as_it_serves(tmp_pa
 async def _until_state(watch: Watch, *states: str) -> None:
     while tuple(each["state"] for each in (await next_state(watch)).data["peers"]) != states:
         pass
+
+
+async def test_faults_are_told_with_the_time_of_their_end(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--faults") as pod:
+        async with watching(pod.url) as watch, aiohttp.ClientSession() as session:
+            first = (await next_state(watch)).data["faults"]
+            assert first["active"] == []
+            assert {"not-ready", "slow"} <= {each["name"] for each in first["available"]}
+            async with session.put(f"{pod.url}/faults/not-ready?for=2s") as response:
+                assert response.status == 200
+            second = (await next_state(watch)).data
+            (active,) = second["faults"]["active"]
+            assert active["name"] == "not-ready"
+            assert 0 < active["ends"] - time.time() <= 2.1
+            assert second["peers"][0]["state"] == "not-ready"
+            third = (await next_state(watch)).data
+    assert third["faults"]["active"] == []
+    assert third["peers"][0]["state"] == "ready"
+
+
+async def test_a_peers_ledger_is_told_and_anew_when_it_has_started_again(tmp_path: Path) -> None:
+    zone = Zone()
+    with NameServer(zone) as names, contextlib.ExitStack() as stack:
+        host, port = names.address
+        options = (f"--service={SERVICE}", f"--nameserver={host}:{port}")
+
+        def start(name: str, node: str) -> Pod:
+            pod = stack.enter_context(Pod(tmp_path / name, *options, f"--node={node}", name=name))
+            zone.add(name, address_of(pod.url)[1], "127.0.0.1")
+            return pod
+
+        first, second = start("kubia-0", "node-1"), start("kubia-1", "node-1")
+        async with watching(first.url) as watch:
+            before = await _ledger_of(watch, 1, starts=1)
+            second.kill()
+            start("kubia-1", "node-2")
+            after = await _ledger_of(watch, 1, starts=2)
+            own = await _ledger_of(watch, 0, starts=1)
+    assert (before["node"], after["node"], own["node"]) == ("node-1", "node-2", "node-1")
+    assert before["volume"] == after["volume"] != own["volume"]
+    assert before["created"] == after["created"]
+    assert before["start"] != after["start"]
+
+
+async def _ledger_of(watch: Watch, ordinal: int, *, starts: int) -> dict[str, object]:
+    """What is told of a pod's ledger, as soon as it has started so often and peers were asked about it."""
+    while True:
+        told = await watch.next()
+        if told.name != "state":  # a ping
+            continue
+        (ledger,) = (each.get("ledger") for each in told.data["peers"] if each["ordinal"] == ordinal)
+        if ledger is not None and ledger["starts"] == starts and ledger["verdict"] == "good":
+            return dict(ledger)

@@ -1,17 +1,21 @@
 """The end of a pod, and a signal at its start."""
 
 import asyncio
+import contextlib
+import http.client
 import os
 import re
 import shutil
 import signal
 import socket
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from kubia_pet import __version__
 from tests.hostile.clients.raw_http import (
     address_of,
     body_of,
@@ -173,3 +177,64 @@ def wait_for_child(pid: int) -> list[int]:
 def handles_sigterm(pid: int) -> bool:
     caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
     return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def ends_after(pod: Pod, asked: Callable[[float], None]) -> float:
+    """Seconds from SIGTERM to the end; `asked(seconds)` is called all the time while it serves on."""
+    pod.process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    with contextlib.suppress(OSError, http.client.HTTPException):  # its end
+        while pod.process.poll() is None:
+            asked(time.monotonic() - began)
+            time.sleep(0.1)
+    pod.process.wait(10)
+    return time.monotonic() - began
+
+
+def asking(pod: Pod, path: str, until: float = 60.0, agent: str = "curl/8") -> Callable[[float], None]:
+    """Asks for this path with each call, for so many seconds."""
+
+    def ask_once(seconds: float) -> None:
+        if seconds < until:
+            connection = http.client.HTTPConnection(*address_of(pod.url), timeout=2)
+            with contextlib.closing(connection):
+                connection.request("GET", path, headers={"User-Agent": agent})
+                connection.getresponse().read()
+
+    return ask_once
+
+
+@contextlib.contextmanager
+def pod_with_the_default_drain(tmp_path: Path) -> Iterator[Pod]:
+    with Pod(tmp_path / "data", env={"KUBIAPET_DRAIN": ""}) as pod:
+        yield pod
+
+
+def test_the_default_drain_ends_after_two_seconds_in_which_no_client_asked(tmp_path: Path) -> None:
+    with pod_with_the_default_drain(tmp_path) as pod:
+        assert 2 <= ends_after(pod, lambda _: None) < 3.5
+
+
+@pytest.mark.parametrize(
+    ("path", "agent"),
+    [("/healthz", "kube-probe/1.36"), ("/readyz", "kube-probe/1.36"), ("/metrics", "Prometheus/3"),
+     ("/data", f"kubia-pet/{__version__}")],
+)  # fmt: skip
+def test_probes_and_peers_are_no_clients(tmp_path: Path, path: str, agent: str) -> None:
+    with pod_with_the_default_drain(tmp_path) as pod:
+        assert 2 <= ends_after(pod, asking(pod, path, agent=agent)) < 3.5
+
+
+def test_it_lasts_for_five_seconds_where_clients_ask(tmp_path: Path) -> None:
+    with pod_with_the_default_drain(tmp_path) as pod:
+        assert 5 <= ends_after(pod, asking(pod, "/data")) < 6.5
+
+
+def test_each_client_makes_it_two_seconds_more(tmp_path: Path) -> None:
+    with pod_with_the_default_drain(tmp_path) as pod:
+        assert 3 <= ends_after(pod, asking(pod, "/", until=1.2)) < 4.7
+
+
+def test_a_drain_that_is_set_is_kept_whole(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--drain=4s") as pod:
+        assert 4 <= ends_after(pod, lambda _: None) < 5.5

@@ -19,9 +19,17 @@ LOOPBACK = (
 )
 
 
+MAKE_RUN, WITH_FAULTS = "make run", ".venv/bin/kubia-pet local --faults"
+
+
+def block(begin: str) -> str:
+    (found,) = [each for each in shell_blocks() if each.startswith(begin)]
+    return found
+
+
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[list[str]]:
-    """What runs a second terminal beside one in which the first block was pasted, and has shown its screen.
+def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]:
+    """What runs a second terminal beside one that runs the line given, and has shown its screen.
 
     In a network of their own where that may be had: the README's ports may be somebody's.
     """
@@ -29,7 +37,7 @@ def running(tmp_path: Path) -> Iterator[list[str]]:
         (tmp_path / name).symlink_to(ROOT / name)
     own_network = ["unshare", "--net"]
     has_one = shutil.which("unshare") and not subprocess.run([*own_network, "true"], check=False).returncode
-    first = next(block for block in shell_blocks() if block.startswith("make run"))
+    first = request.param
     # The environment is there already: its packages are not fetched again.
     make = 'make() { command make --assume-old=.venv/run "$@"; }\n'
     log = tmp_path / "screen"
@@ -53,11 +61,28 @@ def running(tmp_path: Path) -> Iterator[list[str]]:
             process.wait(30)
 
 
-def test_the_first_lines_show_the_chapter(running: list[str], tmp_path: Path) -> None:
-    (lines,) = [block for block in shell_blocks() if block.startswith("curl localhost:8081")]
-    assert paste(lines, tmp_path, prefix=running) == (
+def test_the_lines_that_start_the_others_are_the_readmes() -> None:
+    assert block("make run") == f"{MAKE_RUN}\n"
+    assert f"`{WITH_FAULTS}`" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("running", [MAKE_RUN], indirect=True)
+def test_the_first_lines_show_the_chapter_and_the_check_passes(running: list[str], tmp_path: Path) -> None:
+    assert paste(block("curl localhost:8081"), tmp_path, prefix=running) == (
         overview(0, NONE, NONE, NONE)
         + "Data stored on pod kubia-0\n"
         + overview(0, GREETING, NONE, NONE)
         + overview(1, GREETING, NONE, NONE)
     )
+    checked = paste(
+        f"{block('.venv/bin/kubia-pet check').rstrip()}; echo status $?", tmp_path, prefix=running
+    )
+    assert checked.endswith("status 0\n"), checked
+
+
+@pytest.mark.parametrize("running", [WITH_FAULTS], indirect=True)
+def test_the_lines_that_break_a_pod_do(running: list[str], tmp_path: Path) -> None:
+    shown = paste(block('curl -X PUT "localhost:8081/faults'), tmp_path, prefix=running)
+    assert "disk-full" in shown
+    assert "no space" in shown.lower() or "no room" in shown.lower(), shown
+    assert '"active": []' in shown or shown.rstrip().endswith("."), shown

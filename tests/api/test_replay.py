@@ -1,6 +1,7 @@
 """A request that repeats the one before it is answered as if it were the first."""
 
 import asyncio
+import gc
 import os
 import re
 import socket
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubia_pet.config import Settings
+from kubia_pet.limits import MAX_REPLAY_ANSWERS
 from kubia_pet.web.app import build
 from tests.hostile.clients.raw_http import address_of, deaf_client
 from tests.hostile.clients.vitals import memory, reads_proc
@@ -30,6 +32,17 @@ HEAD = b"HEAD /data HTTP/1.1\r\nHost: a\r\n\r\n"
 MATCH = b"GET /data HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n"
 WITH_BODY = b"GET /data HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\r\n\r\n"
 CHUNKED = b"GET /data HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+ACCEPT = b"\r\nAccept: application/json\r\n\r\n"
+READS = [
+    DATA,
+    OVERVIEW,
+    HEAD,
+    MATCH,
+    DATA.replace(b"\r\n\r\n", ACCEPT),
+    OVERVIEW.replace(b"\r\n\r\n", ACCEPT),
+    b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+]
+DELETE = b"DELETE / HTTP/1.1\r\nHost: a\r\n\r\n"
 OLD = b"GET /data HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 LOOKS = 'kubia_pet_request_seconds_count{method="GET",route="/data",status="200"}'
@@ -99,12 +112,16 @@ def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield pod
 
 
-@pytest.mark.parametrize("name", ["DATA", "OVERVIEW", "HEAD", "MATCH", "OLD"])
-async def test_it_gets_the_same_answer_to_the_byte(held: Pod, name: str) -> None:
-    async with client_of(held.url) as client:
-        await client.ask(post(b"the value"))
-        first, *others = [await client.ask(globals()[name]) for _ in range(20)]
+@pytest.mark.parametrize(
+    "value", [b"the value", b"\xff\0", b"", None], ids=["text", "bytes", "empty", "none"]
+)
+@pytest.mark.parametrize("request_", [*READS, OLD])
+async def test_it_gets_the_same_answer_to_the_byte(held: Pod, request_: bytes, value: bytes | None) -> None:
+    async with client_of(held.url) as client, client_of(held.url) as other:
+        await client.ask(DELETE if value is None else post(value))
+        first, *others = [await client.ask(request_) for _ in range(20)]
         assert (await client.ask(ALIVE)).body == b"alive\n"
+        others += await asyncio.gather(*(each.ask(request_) for each in (client, other)))
     assert {other.without_date() for other in others} == {first.without_date()}
 
 
@@ -140,6 +157,51 @@ async def test_it_is_not_parsed_again(served: Served) -> None:
         for _ in range(100):
             assert (await client.ask(DATA)).body == b"099"
     assert served.parsed < 100  # two a second, and the machine may be slow
+
+
+@pytest.mark.parametrize("value", [b"the value", None], ids=["value", "none"])
+@pytest.mark.parametrize("request_", READS)
+async def test_nor_is_any_other_that_reads(served: Served, request_: bytes, value: bytes | None) -> None:
+    async with client_of(served.url) as client:
+        await client.ask(DELETE if value is None else post(value))
+        for _ in range(100):
+            await client.ask(request_)
+    assert served.parsed < 50
+
+
+async def test_clients_behind_a_proxy_may_differ_and_take_turns_on_each_connection(served: Served) -> None:
+    requests = [DATA.replace(b"Host: a", b"Host: a\r\nUser-Agent: %d" % number) for number in range(16)]
+    async with client_of(served.url) as first, client_of(served.url) as second:
+        await first.ask(post(b"1"))
+        for number in range(200):
+            for client in (first, second):
+                assert (await client.ask(requests[number % 16])).body == b"1"
+    assert served.parsed < 200
+
+
+async def test_what_is_kept_of_many_different_requests_is_bounded(served: Served) -> None:
+    before = kept_answers()
+    async with client_of(served.url) as client:
+        await client.ask(post(b"1"))
+        for number in range(3 * MAX_REPLAY_ANSWERS):
+            await client.ask(DATA.replace(b"Host: a", b"Host: a\r\nX: %d" % number))
+    assert kept_answers() <= before + MAX_REPLAY_ANSWERS + 1
+
+
+def kept_answers() -> int:
+    gc.collect()
+    return sum(type(each).__name__ == "_Answer" for each in gc.get_objects())
+
+
+async def test_a_change_is_given_again_to_the_client_that_made_it_alone(served: Served) -> None:
+    """As the log names who did it."""
+    async with client_of(served.url) as first, client_of(served.url) as second:
+        for value in (b"", b"1"):
+            for _ in range(5):
+                await first.ask(post(value))
+            parsed = served.parsed
+            await second.ask(post(value))
+            assert served.parsed == parsed + 1
 
 
 async def test_an_empty_line_before_a_request_ends_the_short_cut_of_its_connection(served: Served) -> None:

@@ -1,5 +1,6 @@
 """Somebody who looks at the page, and notes what a page must not do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -65,15 +66,20 @@ class Visitor:
     def scrolls_sideways(self) -> bool:
         return bool(self.page.evaluate("() => document.documentElement.scrollWidth > innerWidth"))
 
-    def require_good_manners(self, *, pods_die: bool = False) -> None:
-        """Nothing was asked for but below the page's own URL, nothing failed, nothing was kept."""
+    def require_good_manners(self, *, pods_die: bool = False, refusals: int = 0) -> None:
+        """Nothing was asked for but below the page's own URL, nothing failed, nothing was kept.
+
+        A browser itself writes of requests that fail, because pods die, and of answers 401.
+        """
         own = f"{self.url.rstrip('/')}/"
-        strangers = [
+        assert not [
             each for each in self.requested if each != self.url and not each.startswith((own, "data:"))
         ]
-        assert not strangers
-        known = ("Failed to load resource: net::ERR_",) if pods_die else ()
-        assert not [each for each in self.errors if not each.startswith(known or ("\0",))]
+        refused = [each for each in self.errors if "status of 401" in each]
+        assert len(refused) == refusals
+        dead = [each for each in self.errors if re.search(r": net::ERR_|status of 50[234] ", each)]
+        assert not dead or pods_die
+        assert sorted(self.errors) == sorted(refused + dead)
         assert self.page.context.cookies() == []
         assert self.page.evaluate("() => localStorage.length + sessionStorage.length") == 0
 

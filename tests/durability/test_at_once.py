@@ -18,6 +18,7 @@ from tests.durability.asking import STORED, get, post
 from tests.durability.machine import needs_strace
 from tests.durability.strace import RECEIVES, Call, Strace, parsed
 from tests.durability.volumes import ext4, fuse, run, unmount
+from tests.hostile.clients.vitals import files
 from tests.support.disk import Disk, data_of
 from tests.support.pod import Pod, until
 
@@ -67,11 +68,49 @@ def test_nor_is_what_they_wrote_without_another_time_of_change(volume: Volume) -
     seen.close()
 
 
-def test_that_there_is_no_value_is_left_to_a_look_that_may_wait(volume: Volume) -> None:
+def test_that_there_is_no_value_is_told_at_once_when_it_was_seen_before(volume: Volume) -> None:
+    assert not volume.is_empty_at_once()
     volume.remove()
     assert data_of(volume.read_at_once()) is None
     assert data_of(volume.read()) is None
-    assert data_of(volume.read_at_once()) is None
+    assert volume.is_empty_at_once()
+    (volume.path / "kubia.txt").write_bytes(b"by others")
+    assert not volume.is_empty_at_once()
+    (volume.path / "kubia.txt").unlink()
+    assert volume.is_empty_at_once()
+
+
+def test_a_file_that_was_read_and_is_gone_is_left_to_a_look_that_may_wait_and_lets_go_of_it(
+    volume: Volume,
+) -> None:
+    held = files(os.getpid())
+    (volume.path / "kubia.txt").unlink()
+    assert not volume.is_empty_at_once()
+    assert data_of(volume.read()) is None
+    assert volume.is_empty_at_once()
+    assert files(os.getpid()) == held - 1
+
+
+def test_a_value_that_others_bring_is_never_missed(volume: Volume) -> None:
+    volume.remove()
+    volume.read()
+    for _ in range(1000):
+        (volume.path / "kubia.txt").write_bytes(b"there")
+        assert not volume.is_empty_at_once()
+        (volume.path / "kubia.txt").unlink()
+        assert data_of(volume.read()) is None
+
+
+def test_a_removal_that_a_crash_could_take_back_is_not_shown(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    with disk.failing("directory"), pytest.raises(StoreError):
+        volume.remove()
+    assert not volume.is_empty_at_once()
+    volume.probe()
+    assert data_of(volume.read()) is None
+    assert volume.is_empty_at_once()
 
 
 def test_bytes_that_are_not_in_memory_are_not_waited_for(volume: Volume) -> None:
@@ -122,6 +161,23 @@ def test_a_path_that_leads_through_a_file_system_that_hangs_is_not_waited_for(
             unmount(inner.path)
 
 
+def test_nor_is_one_where_there_is_no_value(volume: Volume, tmp_path: Path) -> None:
+    volume.remove()
+    (tmp_path / "outer.source" / "data").mkdir(parents=True)
+    with fuse(tmp_path / "outer") as outer:
+        inner = Volume(outer.path / "data", LIMIT)
+        run("mount", "--bind", volume.path, inner.path)
+        volume.close()
+        try:
+            inner.open(0)
+            assert inner.read() is None
+            with outer.hung():
+                assert not inner.is_empty_at_once()
+            inner.close()
+        finally:
+            unmount(inner.path)
+
+
 def test_no_time_of_access_is_noted_as_that_would_wait_for_the_journal(volume: Volume) -> None:
     file = volume.path / "kubia.txt"
     run("mount", "-o", "remount,strictatime", volume.path.parent)
@@ -157,6 +213,11 @@ def put_another_directory_with_a_link_to_this_file(path: Path) -> None:
     (path / "kubia.txt").hardlink_to(before / "kubia.txt")
 
 
+def put_empty_directory(path: Path) -> None:
+    path.rename(path.with_name("before"))
+    path.mkdir()
+
+
 def put_link(path: Path) -> None:
     (path / "kubia.txt").rename(path / "other.txt")
     (path / "kubia.txt").symlink_to("other.txt")
@@ -185,6 +246,23 @@ def test_what_is_not_the_file_that_was_seen_in_our_directory_is_left_to_a_look_t
     with suppress(StoreError):
         volume.read()
     assert data_of(volume.read_at_once()) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [put_empty_directory, put_another_directory, put_another_directory_with_this_file, put_link, put_fifo],
+)
+def test_so_is_that_there_is_none_where_something_else_was_put(
+    volume: Volume, change: Callable[[Path], None]
+) -> None:
+    (volume.path / "kubia.txt").rename(volume.path.with_name("kept"))
+    assert volume.read() is None
+    assert volume.is_empty_at_once()
+    if change is not put_empty_directory:
+        volume.path.with_name("kept").rename(volume.path / "kubia.txt")
+    change(volume.path)
+    (volume.path / "kubia.txt").is_file()  # the kernel remembers what this finds
+    assert not volume.is_empty_at_once()
 
 
 @pytest.mark.parametrize("data", [b"v" * (MAX_NOWAIT_BYTES + 1), b"v" * (LIMIT + 1)])
@@ -220,16 +298,21 @@ def test_a_limit_of_less_than_that_is_kept_too(volume: Volume) -> None:
 def test_a_volume_that_is_closed_is_not_read(volume: Volume) -> None:
     volume.close()
     assert data_of(volume.read_at_once()) is None
+    assert not volume.is_empty_at_once()
 
 
 def test_a_file_system_that_does_not_tell_is_not_asked(tmp_path: Path) -> None:
     with fuse(tmp_path / "data") as mirrored:
         volume = Volume(mirrored.path, LIMIT)
         volume.open(0)
+        assert volume.read() is None
+        with mirrored.hung():
+            assert not volume.is_empty_at_once()
         volume.replace(b"value")
         assert data_of(volume.read()) == b"value"
         with mirrored.hung():
             assert data_of(volume.read_at_once()) is None
+            assert not volume.is_empty_at_once()
         volume.close()
 
 

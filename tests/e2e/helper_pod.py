@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import IMAGE
-from tests.e2e.kubectl import Namespace
+from tests.e2e.kubectl import Namespace, eventually
 
 INSIDE = Path(__file__).parent / "inside"
 NAME = "helper"
@@ -21,15 +21,30 @@ def source(program: str) -> str:
 class HelperPod:
     """A pod in which programs of inside/ run, under the restricted standard."""
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, node: str | None = None) -> None:
         self._namespace = namespace
-        namespace.apply(_pod())
+        namespace.apply(_pod(node))
         namespace.kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=60s")
 
     def start(self, program: str, *arguments: str) -> "subprocess.Popen[str]":
         """Starts it; its standard input stays open."""
         command = ["kubectl", "--namespace", self._namespace.name, "exec", "--stdin", NAME]
         command += ["--", "python", "-c", source(program), *arguments]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def reaches(self, service: str) -> None:
+        """Waits until the Service takes connections: a node learns of a new one in its own time."""
+        connect = f"import socket; socket.create_connection(({service!r}, 80), 5).close()"
+        eventually(
+            f"{service} to be reached",
+            lambda: self._namespace.succeeds("exec", NAME, "--", "python", "-c", connect),
+        )
+
+    def probe(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Starts `kubia-pet probe`, which ends, with its account as JSON, when its standard input does."""
+        until_end = 'kubia-pet probe --output=json "$@" & probe=$!; cat; kill -INT $probe; wait $probe'
+        command = ["kubectl", "--namespace", self._namespace.name, "exec", "--stdin", NAME]
+        command += ["--", "sh", "-c", until_end, "probe", *arguments]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -40,7 +55,7 @@ def result(running: "subprocess.Popen[str]", timeout: float) -> Any:
     return json.loads(printed)
 
 
-def _pod() -> dict[str, Any]:
+def _pod(node: str | None) -> dict[str, Any]:
     container = {
         "name": NAME,
         "image": IMAGE,
@@ -49,5 +64,6 @@ def _pod() -> dict[str, Any]:
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     user = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
-    spec = {"containers": [container], "securityContext": user, "terminationGracePeriodSeconds": 1}
+    place = {"nodeName": node} if node else {}
+    spec = place | {"containers": [container], "securityContext": user, "terminationGracePeriodSeconds": 1}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME}, "spec": spec}

@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,12 +47,24 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._port = port
 
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
     def request(
-        self, method: str, path: str, body: bytes | None = None, *, accept: str = "*/*", timeout: float = 30
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        accept: str = "*/*",
+        timeout: float = 30,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout)
         try:
-            connection.request(method, path, body, {"Accept": accept})
+            connection.request(method, path, body, {"Accept": accept, **(headers or {})})
             response = connection.getresponse()
             return Answer(response.status, response.read())
         finally:
@@ -83,8 +95,20 @@ class Namespace:
         self.proxy = proxy
         self._api = f"/api/v1/namespaces/{name}"
 
+    def url(self, what: str) -> str:
+        """Where a browser finds `pods/NAME` or `services/NAME`, without a last slash."""
+        return f"{self.proxy.url}{self._api}/{what}/proxy"
+
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
         return kubectl("--namespace", self.name, *arguments, stdin=stdin, timeout=timeout)
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Whether the command ends well."""
+        try:
+            self.kubectl(*arguments)
+        except AssertionError:
+            return False
+        return True
 
     def apply(self, *objects: dict[str, Any]) -> None:
         self.kubectl("apply", "-f", "-", stdin="---\n".join(json.dumps(each) + "\n" for each in objects))
@@ -92,8 +116,10 @@ class Namespace:
     def get(self, pod: str, path: str = "/", *, accept: str = "*/*") -> Answer:
         return self.proxy.request("GET", f"{self._api}/pods/{pod}/proxy{path}", accept=accept)
 
-    def post(self, pod: str, value: str) -> Answer:
-        return self.proxy.request("POST", f"{self._api}/pods/{pod}/proxy/", value.encode())
+    def post(self, pod: str, value: str, **headers: str) -> Answer:
+        """A change through the API server; an underscore in a header's name is a hyphen."""
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.proxy.request("POST", f"{self._api}/pods/{pod}/proxy/", value.encode(), headers=named)
 
     def overview(self, pod: str) -> dict[str, Any]:
         """`GET /` of the pod, as JSON."""

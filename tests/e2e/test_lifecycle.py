@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kubia_pet.config import Settings
+from kubia_pet.limits import DRAIN_TIME
 from tests.e2e.helper_pod import HelperPod, result
 from tests.e2e.kubectl import Namespace, eventually
 
@@ -29,7 +30,7 @@ def test_a_deleted_pod_is_ready_again_within_3_s_of_its_grace_with_its_name_clai
     times = [_delete(namespace, "kubia-0") for _ in range(3)]
 
     assert namespace.value("kubia-0") == greeting
-    grace = Settings().drain
+    grace = DRAIN_TIME
     for gone, ready in times:
         figure(f"delete -> ready: {ready:.1f} s; {grace:g} s of grace, gone after {gone:.1f} s")
     # Its grace is over when the pod is gone. What a kubelet, which looks at its containers once a second,

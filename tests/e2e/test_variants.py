@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.helper_pod import source
+from tests.e2e.conftest import missing
+from tests.e2e.helper_pod import NAME, HelperPod, source
 from tests.e2e.kubectl import Namespace, eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -80,6 +81,49 @@ def test_a_pod_of_the_originals_protocol_is_a_peer_and_its_value_is_taken_over(
     namespace.kubectl("rollout", "undo", "statefulset/kubia")
     namespace.settled("kubia")
     assert namespace.value("kubia-1") == "from the book"
+
+
+def test_with_the_token_component_a_change_shows_it_through_the_api_server_too(
+    namespace: Namespace, deploy: Deploy
+) -> None:
+    namespace.kubectl("create", "secret", "generic", "kubia-token", "--from-literal=token=cafe-0123456789")
+    deploy(namespace, components=["../k8s/token"])
+    namespace.settled("kubia")
+    assert namespace.post("kubia-0", "forged").status == 401
+    # The API server takes this one for itself.
+    assert namespace.post("kubia-0", "forged", Authorization="Bearer cafe-0123456789").status == 401
+    assert namespace.post("kubia-0", "mine", Kubia_Pet_Token="cafe-0123456789").status == 200  # noqa: S106 - of this test alone
+    assert namespace.value("kubia-0") == "mine"
+    namespace.kubectl("exec", "kubia-1", "--", "kubia-pet", "health")
+
+
+def test_the_network_policy_lets_in_peers_and_labelled_clients_and_nobody_else(
+    namespace: Namespace, deploy: Deploy
+) -> None:
+    deploy(namespace, components=["../k8s/network-policy", "../k8s/network-policy/cluster-dns"])
+    namespace.settled("kubia")
+    HelperPod(namespace)
+    ask = (
+        "import urllib.request, urllib.error\n"
+        "try: print(urllib.request.urlopen('http://{}', timeout=3).read().decode())\n"
+        "except urllib.error.HTTPError: print('answered')\n"
+        "except OSError: print('blocked')"
+    )
+
+    def asks(pod: str, url: str) -> str:
+        return namespace.kubectl("exec", pod, "--", "python", "-c", ask.format(url))
+
+    if "blocked" not in asks(NAME, "kubia-0.kubia:8080/healthz"):
+        missing("this cluster's network enforces no policies")
+    namespace.kubectl("label", "pod", NAME, "kubia-client=")
+    eventually("the labelled client", lambda: "alive" in asks(NAME, "kubia-0.kubia:8080/healthz"))
+
+    def lists_both() -> bool:
+        shown = asks("kubia-0", "localhost:8080")
+        return all(f"- kubia-{ordinal}.kubia." in shown for ordinal in range(2))
+
+    eventually("the peers", lists_both, 90)
+    assert "blocked" in asks("kubia-0", "kubernetes.default:443"), "they ask nobody else"
 
 
 def _rename(kind: str, name: str, new: str) -> dict[str, object]:

@@ -61,7 +61,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     home = tmp_path_factory.mktemp("reader")
     shutil.copytree(ROOT / "k8s", home / "k8s")
     image = image_under_test()
-    set_image(home / "k8s" / "kustomization.yaml", image)
+    for kustomization in ("kustomization.yaml", "check/kustomization.yaml"):
+        set_image(home / "k8s" / kustomization, image)
     (home / "kubeconfig").write_text(kubectl("config", "view", "--raw", "--flatten"))
     (home / ".curlrc").write_text("silent\nshow-error\n")  # no progress meter, as on a terminal
     env = {"KUBECONFIG": str(home / "kubeconfig"), "CURL_HOME": str(home), "LC_ALL": "C.UTF-8", **commands()}

@@ -54,6 +54,11 @@ class LocalSet:
             name: int(pid) for name, pid in re.findall(r"(kubia-\d+) is process (\d+)", self.log.read_text())
         }
 
+    def serves(self, ordinal: int) -> bool:
+        """Whether this pod takes connections."""
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self.ports[ordinal])) == 0
+
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)

@@ -49,8 +49,11 @@ class Pod:
     def launch(self) -> Self:
         """Starts the process without waiting for it to serve."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        settings = {"host": "127.0.0.1", "port": "0", "service": "", "drain": "0"}
-        defaults = {"KUBIAPET_LOCK_WAIT": "0"}  # not as an option, which nothing could unset
+        settings = {"host": "127.0.0.1", "port": "0", "service": ""}
+        defaults = {
+            "KUBIAPET_LOCK_WAIT": "0",
+            "KUBIAPET_DRAIN": "0",
+        }  # not as an option, which nothing could unset
         given = [f"--{key}={value}" for key, value in settings.items()]
         command = [*self.program, "serve", *given]
         command += [f"--pod={self.name}", f"--data-dir={self.data_dir}", *self.options]

@@ -148,6 +148,16 @@ class PetSet:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def replace(self, ordinal: int, *, prefix: Sequence[str] = (), volume: Path | None = None) -> Pod:
+        """Ends the pod and starts it again, on another volume or as somebody else if that is said."""
+        pod = self.pods[ordinal]
+        pod.terminate()
+        pod.program = (*prefix, *pod.program)
+        pod.data_dir = volume or pod.data_dir
+        pod.start()
+        self.zone.add(pod.name, self.port(pod))
+        return pod
+
     def port(self, pod: Pod) -> int:
         """Where the pod listens."""
         port = urlsplit(pod.url).port

@@ -55,5 +55,5 @@ def test_a_hundred_pods_show_what_is_wrong_only() -> None:
 
 
 def test_pods_that_give_no_list_are_not_taken_for_good() -> None:
-    assert judged({"kubia-0": {"kubia-0": "ok"}}, 2).status is Status.UNKNOWN
+    assert judged({"kubia-0": {"kubia-0": "ok"}}, 2).cause == "no-answer"
     assert judged({}, 2).status is Status.UNKNOWN

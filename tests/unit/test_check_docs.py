@@ -8,11 +8,12 @@ import pytest
 
 from kubia_pet.check.causes import REMEDIES
 from kubia_pet.check.checks import checks
+from kubia_pet.check.command import DISRUPTIONS
 from kubia_pet.check.result import Exit, Status
 from kubia_pet.cli import main
-from kubia_pet.probe.account import Counts
+from kubia_pet.probe.counts import Counts
 from kubia_pet.probe.metrics_port import HELP
-from kubia_pet.reach import Target
+from kubia_pet.reach.target import Target
 
 ROOT = Path(__file__).parents[2]
 CHECK, PROBE = ((ROOT / "docs" / name).read_text() for name in ("check.md", "probe.md"))
@@ -31,12 +32,19 @@ def test_each_check_has_its_line_in_the_order_in_which_they_explain_each_other()
     ]
 
 
+def test_each_disruption_has_its_line() -> None:
+    assert [row[0].strip("`") for row in rows(CHECK, "Disruption")] == [
+        f"disrupt.{kind}" for kind in DISRUPTIONS
+    ]
+
+
 def test_each_cause_has_its_remedy_in_the_document_word_for_word() -> None:
     assert {row[0].strip("`"): row[1] for row in rows(CHECK, "Cause")} == REMEDIES
 
 
 def test_each_cause_belongs_to_a_check_and_no_check_names_another() -> None:
-    named = {cause for row in rows(CHECK, "Check") for cause in re.findall(r"`([a-z-]+)`", row[2])}
+    tables = rows(CHECK, "Check") + rows(CHECK, "Disruption")
+    named = {cause for row in tables for cause in re.findall(r"`([a-z-]+)`", row[2])}
     assert named == set(REMEDIES)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from kubia_pet.probe.account import Account, Counts, Register
+from kubia_pet.probe.account import Account, Register
+from kubia_pet.probe.counts import Counts
 from kubia_pet.probe.numbered import Kind, Sighting, numbered, sighting
 
 RUN = "5f3a9c01"

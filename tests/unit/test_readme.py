@@ -73,25 +73,41 @@ def test_each_make_command_exists_and_has_its_line() -> None:
     }
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for files in ("*.md", "docs/**/*.md", "charts/**/*.md")
+    for path in ROOT.glob(files)
+)
+
+
+def test_the_index_of_the_documents_leads_to_each_of_them() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name == "README.md" or f"]({path.name})" in index, path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_each_link_to_a_file_leads_somewhere(document: str) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text()):
-        assert (ROOT / target).exists(), target
+        assert (ROOT / document).parent.joinpath(target).exists(), target
 
 
 def test_each_block_of_lines_is_pasted_by_a_test() -> None:
-    """Named here by its first line, with the test that does; `make test` cannot run itself."""
+    """By the begin of each block, with the test that pastes it; `make test` cannot run itself."""
     tested = {
         "make run": "tests/api/test_readme.py",
         "make test": "Makefile",
         "curl localhost:8081": "tests/api/test_readme.py",
+        ".venv/bin/kubia-pet check": "tests/api/test_readme.py",
+        'curl -X PUT "localhost:8081/faults': "tests/api/test_readme.py",
         "docker build": "tests/container/test_readme.py",
-        "kubectl apply -k": "tests/e2e/test_readme.py",
+        "kubectl apply": "tests/e2e/test_readme.py",
     }
     for block in shell_blocks():
-        (test,) = [file for begin, file in tested.items() if block.startswith(begin)]
-        first = next(begin for begin in tested if block.startswith(begin))
-        assert first.partition(" ")[0] in (ROOT / test).read_text()
+        pasted_by = [file for begin, file in tested.items() if block.startswith(begin)]
+        assert len(pasted_by) == 1, f"paste it in a test, and name that here:\n{block}"
+    for begin, file in tested.items():
+        assert file == "Makefile" or begin in (ROOT / file).read_text(), (begin, file)
 
 
 def test_lines_that_follow_a_start_wait_for_it_themselves() -> None:

@@ -30,7 +30,7 @@ class Time:
 
 
 class Unobserved:
-    def looked_up(self, seconds: float, peers: int, *, ok: bool) -> None:
+    def looked_up(self, _: float, __: int, *, ok: bool) -> None:
         pass
 
 

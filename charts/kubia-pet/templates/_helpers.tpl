@@ -53,6 +53,14 @@ capabilities:
 
 {{/* The pods' environment, last what the values add to it. */}}
 {{- define "kubia-pet.env" -}}
+- name: KUBIAPET_POD_UID
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.uid
+- name: KUBIAPET_NODE
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
 {{- if .Values.token.secret }}
 {{ include "kubia-pet.tokenEnv" . }}
 {{- end }}

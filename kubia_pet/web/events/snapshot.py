@@ -3,17 +3,19 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubia_pet.limits import MAX_EVENT_BYTES, OFFLOAD_BYTES
 from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
+from kubia_pet.model.ledger_summary import LedgerSummary, summary_of
 from kubia_pet.model.peer import Peer
-from kubia_pet.model.value import Value, utf8
+from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Cluster, Gathered
+from kubia_pet.peers.ledgers import PeerLedgers
 from kubia_pet.peers.result import PeerResult
 from kubia_pet.store import Store, StoreError
-from kubia_pet.web.render import Overview, in_one_line
+from kubia_pet.web.render import Overview, preview
 
 Members = dict[str, object]  # of a JSON object
 _PREVIEWS = (280, 80, 20)  # characters of a value that are shown, the fewer the more pods there are
@@ -31,35 +33,51 @@ class ClusterState:
 class Snapshots:
     """Takes them, for one pod.
 
-    `cluster` is None where it looks for no peers, `faults` where none can be set.
+    `cluster` is None where it looks for no peers, `faults` where none can be set. `own_ledger` gives the
+    members of this pod's own `/ledger`.
     """
 
-    def __init__(self, pod: str, store: Store, cluster: Cluster | None, faults: Faults | None) -> None:
+    def __init__(
+        self,
+        pod: str,
+        store: Store,
+        cluster: Cluster | None,
+        ledgers: PeerLedgers,
+        *,
+        own_ledger: Callable[[], Members],
+        faults: Faults | None,
+    ) -> None:
         self._pod = pod
         self._faults = faults
         self._epoch = time.time() - time.monotonic()
         self._store = store
+        self._ledgers = ledgers
+        self._own_ledger = own_ledger
         self._cluster = cluster
 
     async def take(self) -> ClusterState:
         """The state of now. A volume that fails is part of it."""
         if self._cluster is None:
-            return await self._encoded(await self._read(), None)
+            return await self._encoded(await self._read(), None, {})
         async with self._cluster.gathering(None) as gathered:
-            return await self._encoded(await self._read(), gathered())
+            own, answers = await self._read(), gathered()
+            return await self._encoded(own, answers, await self._ledgers.of(answers.answers))
 
-    async def _encoded(self, own: "_Own", gathered: Gathered | None) -> ClusterState:
+    async def _encoded(
+        self, own: "Own", gathered: Gathered | None, ledgers: Mapping[str, LedgerSummary]
+    ) -> ClusterState:
         size = Overview(self._pod, own.value, gathered).size
-        encode = _Snapshot(self._pod, own, gathered, self._faults_set()).encoded
+        encode = Snapshot(self._pod, own, gathered, ledgers, self._faults_set()).encoded
         return await asyncio.to_thread(encode) if size > OFFLOAD_BYTES else encode()
 
-    async def _read(self) -> "_Own":
+    async def _read(self) -> "Own":
+        ledger = summary_of(self._own_ledger())
         if self._faults is not None and self._faults.has(Fault.NOT_READY):
-            return _Own(None, DESCRIPTIONS[Fault.NOT_READY])
+            return Own(None, DESCRIPTIONS[Fault.NOT_READY], ledger)
         try:
-            return _Own(await self._store.read(), None)
+            return Own(await self._store.read(), None, ledger)
         except StoreError as error:
-            return _Own(None, str(error))
+            return Own(None, str(error), ledger)
 
     def _faults_set(self) -> Members | None:
         if self._faults is None:
@@ -74,32 +92,36 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
-class _Own:
-    """This pod's value, or why its volume gives none."""
+class Own:
+    """This pod's value, or why its volume gives none; and its ledger."""
 
     value: Value | None
     failure: str | None
+    ledger: LedgerSummary | None
 
 
 @dataclass(frozen=True)
-class _Snapshot:
+class Snapshot:
+    """What there was to be seen at one moment."""
+
     pod: str
-    own: _Own
+    own: Own
     gathered: Gathered | None
+    ledgers: Mapping[str, LedgerSummary]
     faults: Members | None
 
     def encoded(self) -> ClusterState:
         """With as much of each value, and of as many pods, as there is room for."""
         answers = self._answers()
         number = len(answers)
-        previews = iter(_PREVIEWS)
-        preview = next(previews)
+        lengths = iter(_PREVIEWS)
+        most = next(lengths)
         while True:
-            state = self._encoded(answers[:number], preview, omitted=len(answers) - number)
+            state = self._encoded(answers[:number], most, omitted=len(answers) - number)
             if len(state.data.encode()) <= MAX_EVENT_BYTES:
                 return state
-            shorter = next(previews, None)
-            preview = shorter or preview
+            shorter = next(lengths, None)
+            most = shorter or most
             number = number if shorter else number * 4 // 5
 
     def _answers(self) -> Sequence[PeerResult]:
@@ -109,14 +131,14 @@ class _Snapshot:
         own = PeerResult(self.gathered.discovered.own, self.own.value)
         return sorted((own, *others), key=lambda answer: answer.peer.rank)
 
-    def _encoded(self, answers: Sequence[PeerResult], preview: int, *, omitted: int) -> ClusterState:
+    def _encoded(self, answers: Sequence[PeerResult], most: int, *, omitted: int) -> ClusterState:
         found = self.gathered.discovered if self.gathered else None
         state: Members = {
             "pod": self.pod,
             "service": found and found.service,
             "error": found and found.failure and vars(found.failure),
             "findings": [vars(each) for each in found.diagnostics] if found else [],
-            "peers": [self._peer(answer, preview) for answer in answers],
+            "peers": [self._peer(answer, most) for answer in answers],
             "omitted": omitted,
             "faults": self.faults,
         }
@@ -127,9 +149,12 @@ class _Snapshot:
         without_ttl = [line.split(" ", 2)[::2] for line in records]
         return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(without_ttl)))
 
-    def _peer(self, answer: PeerResult, preview: int) -> Members:
+    def _peer(self, answer: PeerResult, most: int) -> Members:
         peer = answer.peer
         members: Members = {"name": peer.name, "ordinal": peer.ordinal, "self": peer.is_self}
+        ledger = self.own.ledger if peer.is_self else self.ledgers.get(peer.name)
+        if ledger is not None:
+            members["ledger"] = vars(ledger)
         if peer.is_self and self.own.failure:
             return members | {
                 "state": "not-ready",
@@ -138,18 +163,17 @@ class _Snapshot:
         if answer.error:
             return members | {"state": "no-answer", "error": vars(answer.error)}
         state = "ending" if answer.ending else "ready"
-        return members | {"state": state, **_shown(answer.value, preview)}
+        return members | {"state": state, **_shown(answer.value, most)}
 
 
-def _shown(value: Value | None, preview: int) -> Members:
-    """The begin of a value, safe to show in one line, and what tells it from others."""
+def _shown(value: Value | None, most: int) -> Members:
+    """The begin of a value, and what tells it from others."""
     if value is None:
         return {"value": None, "etag": None}
-    text = utf8(value.data)
-    begin = value.data[:preview].decode(errors="backslashreplace") if text is None else text[:preview]
-    members = {"value": "".join(in_one_line(begin)), "etag": value.etag[:_ETAG], "size": len(value.data)}
-    if len(value.data if text is None else text) > preview:
+    begin = preview(value, most)
+    members: Members = {"value": begin.text, "etag": value.etag[:_ETAG], "size": len(value.data)}
+    if begin.cut:
         members["cut"] = True
-    if text is None:
+    if begin.binary:
         members["binary"] = True
     return members

@@ -34,7 +34,7 @@ class LedgerHandlers:
         """All that is known of the volume; what it hides while it does not answer is as before."""
         with suppress(StoreError):
             await self._witnesses.look()
-        return json_response(self._members())
+        return json_response(self.members())
 
     async def testify(self, request: web.Request) -> web.Response:
         """What this pod says of its own volume, and remembers of a peer's."""
@@ -46,9 +46,10 @@ class LedgerHandlers:
     async def adopt(self, _: web.Request) -> web.Response:
         """Takes the volume as it is, under a new id; shows what it is then."""
         await self._witnesses.adopt()
-        return json_response(self._members())
+        return json_response(self.members())
 
-    def _members(self) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
+        """All of it, for JSON."""
         verdict = self._witnesses.verdict()
         state, mount = self._ledger.state, self._witnesses.mount
         record = state.record

@@ -7,8 +7,8 @@ from html import escape
 from importlib import resources
 
 from kubia_pet.limits import PAGE_PREVIEW
-from kubia_pet.model.value import NO_VALUE, Value, utf8
-from kubia_pet.web.render import Overview, in_one_line
+from kubia_pet.model.value import NO_VALUE, Value
+from kubia_pet.web.render import Overview, preview
 
 _POD, _ROWS = "{{pod}}", "{{rows}}"
 
@@ -18,6 +18,7 @@ class Page:
 
     def __init__(self, pod: str) -> None:
         page = resources.files("kubia_pet.web").joinpath("page/page.html").read_text()
+        self._pod = pod
         begin, _, end = page.replace(_POD, escape(pod)).partition(_ROWS)
         self._begin, self._end = begin.encode(), end.encode()
         self.headers = {
@@ -31,6 +32,10 @@ class Page:
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
         }
+
+    def without_value(self, sentence: str) -> bytes:
+        """The page of a pod whose volume fails, and why."""
+        return b"".join([self._begin, _row(self._pod, f"not ready: {sentence}", None), self._end])
 
     def render(self, overview: Overview) -> bytes:
         """The page with a table of what is known now, for who runs no script."""
@@ -55,16 +60,9 @@ def _row(pod: str, state: str, value: Value | None) -> bytes:
 
 
 def _begin_of(value: Value) -> str:
-    text = utf8(value.data)
-    whole = value.data if text is None else text
-    begin = whole[:PAGE_PREVIEW]
-    if isinstance(begin, bytes):
-        begin = begin.decode(errors="backslashreplace")
-    notes = [f"{len(value.data)} bytes in all"] if len(whole) > PAGE_PREVIEW else []
-    if text is None:
-        notes.append("not UTF-8")
-    cut = "…" if len(whole) > PAGE_PREVIEW else ""
-    return "".join(in_one_line(begin)) + cut + (f" ({', '.join(notes)})" if notes else "")
+    begin = preview(value, PAGE_PREVIEW)
+    notes = [f"{len(value.data)} bytes in all"] * begin.cut + ["not UTF-8"] * begin.binary
+    return begin.text + "…" * begin.cut + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _hash(page: str, element: str) -> str:

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 from kubia_pet.aio.coalescer import Coalescer
-from kubia_pet.limits import OFFLOAD_BYTES
+from kubia_pet.limits import MAX_REPLAY_BYTES, OFFLOAD_BYTES
+from kubia_pet.model.unknown import UNKNOWN, Unknown
+from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Cluster, Gathered
 from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
@@ -36,12 +38,20 @@ class SharedOverview:
         self._renderings = Coalescer(self._render_newest)
         self._oldest: float | None = None  # of those who wait for the next run, when they came
         self._newest: Callable[[], Gathered]
+        self._last: tuple[Overview, bytes] | None = None  # of this pod alone, and how it was rendered
 
     def submit(self) -> asyncio.Future[bytes]:
         """The body, or the error of this pod's own volume."""
         if self._oldest is None:
             self._oldest = asyncio.get_running_loop().time()
         return self._runs.submit()
+
+    def at_once(self) -> bytes | Unknown:
+        """The body without waiting for anything: the last one, if this pod is alone and all is the same."""
+        if self._last is None or (value := self._store.read_at_once()) is UNKNOWN:
+            return UNKNOWN
+        overview, body = self._last
+        return body if overview == self._alone(value) else UNKNOWN
 
     async def _run(self) -> bytes:
         since, self._oldest = self._oldest, None
@@ -57,13 +67,19 @@ class SharedOverview:
 
     async def _run_alone(self) -> bytes:
         self._oldest = None
-        overview = Overview(self._pod, await self._store.read(), None, self._witnesses.members())
+        overview = self._alone(await self._store.read())
         if overview.size <= OFFLOAD_BYTES:
-            return self._render(overview)
+            body = self._render(overview)
+            self._last = (overview, body) if len(body) <= MAX_REPLAY_BYTES else None
+            return body
+        self._last = None
         return await asyncio.to_thread(self._render, overview)
 
     async def _render_newest(self) -> bytes:
         return await asyncio.to_thread(self._render, self._overview(self._newest()))
+
+    def _alone(self, value: Value | None) -> Overview:
+        return Overview(self._pod, value, None, self._witnesses.members())
 
     def _overview(self, gathered: Gathered) -> Overview:
         return Overview(self._pod, gathered.own, gathered, self._witnesses.members())

@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from kubia_pet.model.testimony import PEER
+from kubia_pet.model.testimony import PEER, VERDICT
 from kubia_pet.model.value import NO_VALUE
 from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import PreconditionFailedError, Store
@@ -77,7 +77,9 @@ class ValueHandlers:
     def _said(self, request: web.Request) -> dict[str, str]:
         """What a peer is told of the volume. An answer given again may be that of up to a second ago."""
         testimony = self._witnesses.testimony() if PEER in request.headers else None
-        return testimony.as_header() if testimony is not None else {}
+        if testimony is None:
+            return {}
+        return testimony.as_header() | {VERDICT: self._witnesses.last_verdict}
 
     def _writing(self, request: web.Request) -> Work[None]:
         """Stores a body where the request's condition holds, and has it logged as this client's."""

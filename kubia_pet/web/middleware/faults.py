@@ -7,10 +7,9 @@ from aiohttp import web
 from kubia_pet.limits import MAX_UNANSWERED_TIME, SLOW_ANSWER_TIME
 from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.web.problem import ProblemError
-from kubia_pet.web.route import Handler
+from kubia_pet.web.route import Handler, is_from_peer
 
 HEADER = "Kubia-Pet-Fault"
-_PEER = "kubia-pet/"  # how the name of those begins who gather values
 _OF_DISK = (Fault.DISK_FULL, Fault.DISK_READ_ONLY, Fault.DISK_ERROR, Fault.DISK_SLOW, Fault.FORGET)
 _OF_PEERS = (Fault.SLOW, Fault.UNREACHABLE)
 
@@ -50,8 +49,7 @@ class FaultInjection:
             case "/healthz":
                 touching = (Fault.NOT_ALIVE,)
             case "/" | "/data":
-                from_peer = request.headers.get("User-Agent", "").startswith(_PEER)
-                touching = (*_OF_DISK, *_OF_PEERS) if from_peer else _OF_DISK
+                touching = (*_OF_DISK, *_OF_PEERS) if is_from_peer(request) else _OF_DISK
             case _:
                 touching = ()
         return [fault for fault in touching if self._faults.has(fault)]

@@ -14,7 +14,7 @@ from kubia_pet.web.middleware.admission import Admission
 from kubia_pet.web.middleware.errors import problem_of
 from kubia_pet.web.middleware.instrumentation import Instrumentation
 from kubia_pet.web.replay import ReplayingProtocol
-from kubia_pet.web.route import NO_ROUTE, Handler, Route
+from kubia_pet.web.route import NO_ROUTE, Handler, Route, is_from_peer
 
 
 class Pipeline:
@@ -58,6 +58,8 @@ class Pipeline:
                     raise ConnectionResetError from error
                 response = problem.response(request)
             if self._lifecycle.state >= State.DRAINING:
+                if not (route.probe or is_from_peer(request)):
+                    self._lifecycle.asked()
                 response.force_close()
                 response.headers[STATE] = ENDING  # for peers: some list this pod until their DNS knows better
             if isinstance(response, web.Response) and (size := _size(response)) > OFFLOAD_BYTES:

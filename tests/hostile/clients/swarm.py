@@ -49,6 +49,17 @@ class Swarm:
         self._at_work.release()
         await asyncio.Event().wait()
 
+    async def watcher(self, address: Address) -> None:
+        """Watches, and reads what it is told."""
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+        began = time.monotonic()
+        await reader.readuntil(b"event: state\n")
+        self._at_work.release()
+        while await reader.read(1 << 16):
+            pass
+        self.lives.setdefault("watcher", []).append(time.monotonic() - began)
+
     async def idle(self, address: Address) -> None:
         """Holds a connection open, and returns when it is closed."""
         await self._stay(address, b"")
@@ -90,6 +101,7 @@ class Swarm:
             "header": self.header,
             "body": self.body,
             "deaf": self.deaf,
+            "watcher": self.watcher,
             "idle": self.idle,
             "bodiless": self.bodiless,
             "stalled": self.stalled,

@@ -1,5 +1,6 @@
 """What a process holds, seen from outside."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -37,6 +38,12 @@ def peak_memory(pid: int) -> int:
 def forget_peak(pid: int) -> None:
     """Lets the peak begin anew."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def processor_seconds(pid: int) -> float:
+    """Seconds of a processor that it has used, in user and in kernel mode (proc_pid_stat(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _files(pid: int) -> list[str]:

@@ -1,0 +1,60 @@
+"""What is worth showing of a pod's ledger, taken from the JSON of `/ledger`."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+_LONGEST = 300  # characters of one member
+
+
+@dataclass(frozen=True)
+class LedgerSummary:
+    """What is None is not known.
+
+    Of the volume its id, when it was made (ISO 8601) and its mount's kind; of the start its id, its number
+    and its node; the verdict and its sentence.
+    """
+
+    volume: str | None
+    created: str | None
+    mount: str | None
+    start: str | None
+    starts: int | None
+    node: str | None
+    verdict: str | None
+    message: str | None
+
+
+def summary_from_json(body: bytes) -> LedgerSummary | None:
+    """The summary of a peer's ledger; None where this is no ledger. A stranger wrote it."""
+    try:
+        return summary_of(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+
+
+def summary_of(members: Any) -> LedgerSummary | None:
+    """The summary of a ledger's members; None where they are no ledger's. Each member is checked."""
+    match members:
+        case {"volume": dict(volume), "start": start, "verdict": dict(verdict)}:
+            start = start if isinstance(start, dict) else {}
+            mount = volume.get("mount")
+            number = start.get("number")
+            created = _text(volume.get("created"))
+            return LedgerSummary(
+                volume=_text(volume.get("id")),
+                created=created if created and _MOMENT.fullmatch(created) else None,
+                mount=_text(mount.get("kind")) if isinstance(mount, dict) else None,
+                start=_text(start.get("id")),
+                starts=number if isinstance(number, int) and 0 < number < 10**9 else None,
+                node=_text(start.get("node")),
+                verdict=_text(verdict.get("verdict")),
+                message=_text(verdict.get("message")),
+            )
+    return None
+
+
+def _text(member: Any) -> str | None:
+    return member[:_LONGEST] if isinstance(member, str) else None

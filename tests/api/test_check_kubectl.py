@@ -1,0 +1,178 @@
+"""`check --namespace`: real kubectl, a stand-in for the API server, real pods behind it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.api_server import NAMESPACE, ApiServer
+from tests.support.pod import until
+from tests.support.verdict import PROGRAM, PetSet, Probing, Verdict, check
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(
+        shutil.which("kubectl") is None and "CI" not in os.environ, reason="kubectl is missing"
+    ),
+]
+LABELS = {"app": "kubia"}
+OWNER = [{"kind": "StatefulSet", "name": "kubia"}]
+
+
+def pod(name: str, **members: Any) -> dict[str, Any]:
+    metadata = {"name": name, "labels": LABELS, "ownerReferences": OWNER, "uid": f"uid-of-{name}"}
+    mounts = [{"name": "data", "mountPath": "/var/data"}]
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": f"data-{name}"}}]
+    spec = {"nodeName": "node-1", "containers": [{"volumeMounts": mounts}], "volumes": volumes}
+    status = {"phase": "Running", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}
+    return {"metadata": metadata, "spec": spec, "status": status} | members
+
+
+def service(name: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name},
+        "spec": {"selector": LABELS, "clusterIP": "10.0.0.1", "ports": [{"port": 80}]} | spec,
+    }
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PetSet]:
+    with PetSet(tmp_path_factory.mktemp("set")) as started:
+        yield started
+
+
+@pytest.fixture
+def api(pets: PetSet, tmp_path: Path) -> Iterator[ApiServer]:
+    urls = {each.name: each.url for each in pets.pods}
+    objects = {
+        "pods": [pod(name) for name in urls],
+        "statefulsets": [{"metadata": {"name": "kubia"}, "spec": {"serviceName": "kubia", "replicas": 3}}],
+        "services": [service("kubia", clusterIP="None"), service("kubia-public")],
+    }
+    with ApiServer(tmp_path, urls, objects, {"kubia-public": list(urls)}) as started:
+        yield started
+
+
+def checked(api: ApiServer, *arguments: str) -> Verdict:
+    return check("--namespace", NAMESPACE, *arguments, env=api.kubeconfig)
+
+
+def test_a_healthy_set_passes_and_no_process_or_socket_is_left(api: ApiServer) -> None:
+    verdict = checked(api)
+    assert verdict.exit == 0, verdict.members
+    assert verdict.statuses["public"] == verdict.statuses["durable"] == "passed"
+    assert verdict.members["target"] == "namespace zoo"
+    assert not list(Path("/tmp").glob("kubia-pet-*/api"))  # noqa: S108 - where sockets are made
+    ours = f"KUBECONFIG={api.kubeconfig['KUBECONFIG']}".encode()
+    running = [each for each in Path("/proc").glob("[0-9]*/environ") if _reads(each, ours)]
+    assert running == []
+
+
+def _reads(environ: Path, wanted: bytes) -> bool:
+    try:
+        return wanted in environ.read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def test_pods_of_a_deployment_are_told_by_their_owner(api: ApiServer) -> None:
+    owner = [{"kind": "ReplicaSet", "name": "kubia-7d9f8b6c5"}]
+    for each in api.objects["pods"]:
+        each["metadata"]["ownerReferences"] = owner
+    verdict = checked(api)
+    assert verdict.cause == "not-a-statefulset"
+    assert "run by a ReplicaSet" in verdict.evidence("identity")
+
+
+def test_an_empty_dir_is_no_volume(api: ApiServer) -> None:
+    api.objects["pods"][1]["spec"]["volumes"] = [{"name": "data", "emptyDir": {}}]
+    verdict = checked(api)
+    assert verdict.cause == "not-a-volume"
+    assert "kubia-1 has an emptyDir at /var/data" in verdict.evidence("volume.mounted")
+
+
+def test_an_address_that_is_another_pods_is_told_from_what_the_api_server_knows(api: ApiServer) -> None:
+    for each in api.objects["pods"][:2]:
+        each["status"] |= {"podIP": "10.0.0.9", "podIPs": [{"ip": "10.0.0.9"}]}
+    verdict = checked(api)
+    assert verdict.cause == "other-pod", verdict.members
+    assert "is told that kubia-1 is 127.0.0.1, which is kubia-2's" in verdict.evidence("dns.roundtrip")
+
+
+def test_a_service_that_misses_a_pod_and_one_that_leads_elsewhere(api: ApiServer) -> None:
+    api.services["kubia-public"] = ["kubia-0", "kubia-1"]
+    verdict = checked(api)
+    assert (verdict.cause, verdict.exit) == ("misses-pod", 1)
+    assert "never leads to kubia-2" in verdict.evidence("public")
+
+
+def test_a_pod_that_runs_but_does_not_answer_is_told_with_its_last_words(api: ApiServer) -> None:
+    api.objects["pods"].append(pod("kubia-3"))
+    api.pods["kubia-3"] = "http://127.0.0.1:9"
+    (api.directory / "kubia-3.log").write_text(
+        "2026-01-01T00:00:00Z ERROR /var/data cannot be written (Permission denied): it belongs to 0:0\n"
+    )
+    verdict = checked(api)
+    assert verdict.cause == "not-permitted", verdict.members
+    assert "it belongs to 0:0" in verdict.evidence("volume.writable")
+
+
+def test_rights_that_are_missing_cost_what_they_would_show_and_no_more(api: ApiServer) -> None:
+    api.forbidden = {"statefulsets", "services"}
+    verdict = checked(api)
+    assert verdict.exit == 0
+    assert verdict.statuses["public"] == "skipped"
+    assert "--public" in verdict.evidence("public")
+    assert checked(api, "--public=kubia-public").statuses["public"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "arguments", "said"),
+    [
+        ({"pods"}, (), "You may not list pods in namespace zoo"),
+        (set(), ("--selector=app=other",), "No pod with the label app=other runs in namespace zoo"),
+    ],
+)
+def test_where_nothing_can_be_seen_there_is_no_verdict(
+    api: ApiServer, forbidden: set[str], arguments: tuple[str, ...], said: str
+) -> None:
+    api.forbidden = forbidden
+    done = subprocess.run(
+        [*PROGRAM, "check", "--namespace", NAMESPACE, *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | api.kubeconfig,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert said in done.stderr
+
+
+def test_a_server_that_nobody_reaches_is_told(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "check", "--namespace", NAMESPACE],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"KUBECONFIG": str(tmp_path / "none")},
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("Error: The API server ")
+
+
+def test_a_probe_goes_through_the_api_server_too(
+    api: ApiServer, pets: PetSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in api.kubeconfig.items():
+        monkeypatch.setenv(name, text)
+    with Probing("--namespace", NAMESPACE) as probe:
+        files = [each.data_dir / "kubia.txt" for each in pets.pods]
+        until("values on all pods", lambda: all(file.exists() for file in files), 30)
+        seen = probe.end()
+    assert (probe.exit, seen["total"]["lost"]) == (0, 0)
+    assert len(seen["pods"]) == 3
+    assert not any(file.exists() for file in files)

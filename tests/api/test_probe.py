@@ -1,0 +1,237 @@
+"""`kubia-pet probe` as a witness: of a healthy set, of killed pods, and of losses that are made to happen."""
+
+import os
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from tests.support.local_set import LocalSet
+from tests.support.pod import until
+from tests.support.verdict import PROGRAM, PetSet, Probing
+
+pytestmark = pytest.mark.timeout(120)
+MARK = b"kubia-pet probe "
+BAD = ("lost", "stale", "torn", "misdirected", "overwritten")
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSet]:
+    with LocalSet(tmp_path_factory.mktemp("local")) as started:
+        yield started
+
+
+def request(method: str, url: str, data: bytes | None = None) -> bytes | None:
+    """The answer's body; None for 404."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=10) as response:  # noqa: S310 - our own
+            body: bytes = response.read()
+            return body
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.NOT_FOUND:
+            return None
+        raise
+
+
+def value(url: str) -> bytes | None:
+    return request("GET", f"{url}/data")
+
+
+def number(url: str) -> int:
+    """That of the probe's value which the pod has; 0 while it has none."""
+    words = (value(url) or b"").split()
+    return int(words[words.index(b"number") + 1]) if b"number" in words else 0
+
+
+def another_process(pets: LocalSet, pid: int) -> bool:
+    return pets.pids()["kubia-2"] != pid
+
+
+def probed(url: str, at_least: int = 1) -> None:
+    """Waits until the pod has a probe's value with such a number."""
+    until(f"a probe's value at {url}", lambda: number(url) >= at_least, 30)
+
+
+# A healthy set
+
+
+def test_a_healthy_set_keeps_everything_and_gets_its_values_back(pets: LocalSet) -> None:
+    request("POST", pets.url(0), b"\xff\x00 any bytes")
+    with Probing(pets.public_url) as probe:
+        for url in map(pets.url, range(3)):
+            probed(url, 20)
+        seen = probe.end()
+    assert (probe.exit, seen["verdict"], seen["unverified"], seen["notes"]) == (0, "kept", [], [])
+    assert set(seen["pods"]) == {"kubia-0", "kubia-1", "kubia-2"}
+    assert all(counts["acknowledged"] > 5 and counts["reads"] > 10 for counts in seen["pods"].values())
+    assert {word: seen["total"][word] for word in BAD} == dict.fromkeys(BAD, 0)
+    assert [value(pets.url(ordinal)) for ordinal in range(3)] == [b"\xff\x00 any bytes", None, None]
+
+
+def test_through_the_public_service_every_pod_is_written_to_and_gets_its_value_back(pets: LocalSet) -> None:
+    request("POST", pets.url(1), b"before")
+    with Probing(pets.public_url, "--through=public") as probe:
+        for url in map(pets.url, range(3)):
+            probed(url, 10)
+        seen = probe.end()
+    assert (probe.exit, seen["through"]) == (0, "public")
+    assert all(counts["acknowledged"] for counts in seen["pods"].values())
+    assert value(pets.url(1)) == b"before"
+    assert value(pets.url(2)) is None
+
+
+def test_it_ends_by_itself_and_its_table_has_a_line_for_each_pod_and_for_all(pets: LocalSet) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "probe", pets.public_url, "--for=1s"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:5]] == ["pod", "kubia-0", "kubia-1", "kubia-2", "all"]
+    assert lines[-1].endswith("nothing acknowledged was lost.")
+    assert "\x1b" not in done.stdout
+
+
+def test_prometheus_sees_the_account(pets: LocalSet) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Probing(pets.public_url, f"--metrics-port={port}") as probe:
+        probed(pets.url(0), 20)
+        text = (request("GET", f"http://127.0.0.1:{port}/metrics") or b"").decode()
+        probe.end()
+    assert "# TYPE kubia_pet_probe_acknowledged_total counter" in text
+    assert 'kubia_pet_probe_lost_total{pod="kubia-0"} 0.0' in text
+    assert 'kubia_pet_probe_longest_without_answer_seconds{pod="kubia-0"}' in text
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_written(pets: LocalSet) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [*PROGRAM, "probe", pets.public_url, f"--metrics-port={port}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr == f"Error: Port {port} cannot be used for metrics: Address already in use.\n"
+
+
+# What others do meanwhile
+
+
+def test_a_killed_pod_loses_nothing_that_it_acknowledged(pets: LocalSet) -> None:
+    request("POST", pets.url(2), b"before")
+    with Probing(pets.public_url) as probe:
+        for turn in range(1, 4):
+            probed(pets.url(2), number(pets.url(2)) + 30)
+            pid = pets.pids()["kubia-2"]
+            os.kill(pid, signal.SIGKILL)
+            until(f"start {turn} of kubia-2", partial(another_process, pets, pid))
+            until("kubia-2 to serve", lambda: pets.serves(2), 20)
+        seen = probe.end()
+    assert (probe.exit, seen["total"]["lost"], seen["total"]["torn"], seen["total"]["stale"]) == (0, 0, 0, 0)
+    killed = seen["pods"]["kubia-2"]
+    assert killed["refused"] + killed["unknown"] > 0
+    assert killed["longest_without_answer"] > seen["pods"]["kubia-0"]["longest_without_answer"]
+    assert value(pets.url(2)) == b"before"
+
+
+def test_somebody_elses_value_is_no_loss_and_is_what_is_put_back(pets: LocalSet) -> None:
+    with Probing(pets.public_url) as probe:
+        probed(pets.url(0), 10)
+        request("POST", pets.url(0), b"mine")
+        probed(pets.url(0), 30)
+        seen = probe.end()
+    assert (probe.exit, seen["pods"]["kubia-0"]["lost"]) == (0, 0)
+    assert seen["pods"]["kubia-0"]["overwritten"] == 1
+    assert value(pets.url(0)) == b"mine"
+
+
+# Losses
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["removed", "put back"])
+def test_a_value_that_is_gone_or_an_old_one_is_a_loss(pets: LocalSet, *, gone: bool) -> None:
+    file = pets.data_dir / "data-kubia-1" / "kubia.txt"
+    with Probing(pets.public_url) as probe:
+        probed(pets.url(1), 10)
+        old = file.read_bytes()
+        probed(pets.url(1), number(pets.url(1)) + 60)
+        if gone:
+            file.unlink()
+        else:
+            file.write_bytes(old)
+        probed(pets.url(1), number(pets.url(0)))
+        seen = probe.end()
+    assert (probe.exit, seen["verdict"]) == (1, "lost")
+    assert seen["pods"]["kubia-1"]["lost"] > 5
+    assert seen["pods"]["kubia-0"]["lost"] == 0
+    assert MARK not in (value(pets.url(1)) or b"")
+
+
+def test_a_torn_value_is_seen(pets: LocalSet) -> None:
+    file = pets.data_dir / "data-kubia-1" / "kubia.txt"
+    with Probing(pets.public_url) as probe:
+        probed(pets.url(1), 10)
+        file.write_bytes(file.read_bytes()[:-3])
+        probed(pets.url(1), number(pets.url(0)))
+        seen = probe.end()
+    assert probe.exit == 1
+    assert seen["pods"]["kubia-1"]["torn"] > 0
+
+
+def test_a_disk_that_forgets_is_caught(tmp_path: Path) -> None:
+    with PetSet(tmp_path, "--faults", replicas=2) as pets:
+        first, second = (pod.url for pod in pets.pods)
+        with Probing(*pets.inside) as probe:
+            probed(second, 20)
+            request("PUT", f"{second}/faults/forget?for=60s")
+            probed(second, number(second) + 60)
+            request("DELETE", f"{second}/faults/forget")
+            probed(second, number(first))
+            seen = probe.end()
+    assert (probe.exit, seen["verdict"]) == (1, "lost")
+    assert seen["pods"]["kubia-1"]["lost"] > 5
+    assert seen["pods"]["kubia-0"]["lost"] == 0
+
+
+# Where it stands
+
+
+def test_where_only_the_service_can_be_reached_everything_goes_through_it(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=1) as pets:
+        (pod,) = pets.pods
+        request("POST", pod.url, b"before")
+        pets.zone.add("kubia-0", pets.port(pod), "192.0.2.1")  # TEST-NET-1: nobody
+        pets.zone.add("kubia-1", 8080, "192.0.2.2")
+        with Probing(pod.url) as probe:
+            probed(pod.url, 10)
+            seen = probe.end()
+        assert (probe.exit, seen["through"]) == (0, "public")
+        assert seen["pods"]["kubia-0"]["acknowledged"] > 5
+        assert value(pod.url) == b"before"
+
+
+def test_without_the_token_nothing_is_written(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("open-sesame\n")
+    with PetSet(tmp_path, f"--token-file={token}", replicas=1) as pets:
+        done = subprocess.run(
+            [*PROGRAM, "probe", pets.pods[0].url], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 3
+        assert done.stderr == "Error: Writing needs a token: give its file with --token-file.\n"
+        with Probing(pets.pods[0].url, f"--token-file={token}") as probe:
+            probed(pets.pods[0].url, 5)
+            probe.end()
+        assert probe.exit == 0
