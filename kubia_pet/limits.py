@@ -24,6 +24,7 @@ MAX_TOKEN_BYTES = 1 << 12  # of the file that holds it
 TOKEN_INTERVAL = 1.0  # between two looks at that file
 # --- those who watch ------------------------------------------------------------------------------
 WATCH_INTERVAL = 0.5  # between two looks at the cluster, for all of them
+WOKEN_AT_ONCE = 16  # of them in one turn of the event loop
 PING_INTERVAL = 15.0  # after which a watcher hears something, so that nobody on the way cuts a quiet stream
 DRAIN_TIME = 5.0  # after SIGTERM, in which Services forget a pod, unless --drain says another time
 UNASKED_TIME = 2.0  # of it without a client: then they have

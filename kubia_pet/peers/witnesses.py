@@ -189,11 +189,13 @@ class Witnesses:
         if record is not None and record.start.id != self._start:  # it may be another volume
             self._start, self._rounds = record.start.id, 0
             self._heard.clear()
-        self._rounds += 1
-        if self._discovery is None:
-            return
+        if self._discovery is not None:
+            await self._ask_peers(self._discovery)
+        self._rounds += 1  # only now: until somebody was asked nothing is known
+
+    async def _ask_peers(self, discovery: Discovery) -> None:
         recently = asyncio.get_running_loop().time() - self._gathered_at < WITNESS_INTERVAL
-        peers = (await self._discovery.discover()).peers
+        peers = (await discovery.discover()).peers
         self._peers = tuple(peer for peer in peers if not peer.is_self)
         self._last.clear()
         await asyncio.gather(*(self._ask(peer) for peer in (self._unheard() if recently else self._peers)))

@@ -93,7 +93,7 @@ def known(tmp_path: Path) -> Iterator[PetSet]:
     with PetSet(tmp_path, replicas=3) as pets:
         for pod in pets.pods:
             ask("POST", pod.url, f"value of {pod.name}")
-        until("the witnesses", lambda: all(verdict_of(pod) == "good" for pod in pets.pods), 20)
+        until("the witnesses", lambda: all(verdict_of(pod) == "good" for pod in pets.pods), 50)
         yield pets
 
 
@@ -139,7 +139,7 @@ def test_a_volume_that_was_put_back_to_an_earlier_state(known: PetSet, tmp_path:
     pod.start()
     known.zone.add(pod.name, known.port(pod))
     ask("POST", pod.url, "newer")
-    until("its own verdict", lambda: verdict_of(pod) == "good", 20)
+    until("its own verdict", lambda: verdict_of(pod) == "good", 50)
     seen_by_peers(known)
     known.replace(1, volume=tmp_path / "copy")
     verdict = check(known.pods[2].url)

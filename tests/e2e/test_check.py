@@ -272,8 +272,8 @@ def test_volumes_that_were_swapped_by_hand(known: Namespace) -> None:
 
 def test_a_volume_that_was_restored_from_a_copy(known: Namespace) -> None:
     keep = (
-        "import shutil; shutil.copytree('/a/.kubia-pet', '/a/kept');"
-        " shutil.copy2('/a/kubia.txt', '/a/kept.txt')"
+        "import shutil; shutil.copytree('/a/.kubia-pet', '/a/kept'); "
+        "shutil.copy2('/a/kubia.txt', '/a/kept.txt')"
     )
     back = (
         "import shutil; shutil.rmtree('/a/.kubia-pet'); shutil.copytree('/a/kept', '/a/.kubia-pet'); "
