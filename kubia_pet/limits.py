@@ -50,7 +50,7 @@ FSYNCS_KEPT = 256  # times of the newest
 MAX_LEDGER_BYTES = 1 << 19  # of a file of the ledger: a history, or MAX_PEERS peers
 WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
 WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other
-WITNESS_ROUNDS = 12  # in which peers that have not answered are asked soon again
+WITNESS_ROUNDS = 12  # in so short intervals: meanwhile peers start, too, and are found
 MAX_TESTIMONY_BYTES = 1 << 12  # of a peer's answer
 WITNESS_PAUSE = 1.0  # between two writes of what was seen of peers
 

@@ -32,12 +32,14 @@ class Ledger:
         self._volume = self._directory = -1
         self._slots: CommitSlots | None = None
         self._counted = 0  # commits that this start began
+        self._judged: Found | None = None  # what was in the value's place when that was judged last
         self._faults: dict[str, str] = {}  # sentences by what cannot be done
 
     def begin(self, volume: int, found: Found) -> None:
         """A start on the volume of this directory, with this in the value's place."""
         self._leave()
         self.state, self._counted, self._volume = LedgerState(), 0, volume
+        self._judged = found
         self._faults.clear()
         damage = None
         try:
@@ -90,6 +92,7 @@ class Ledger:
 
     def committed(self, commit: Commit | None) -> None:
         """It is durable."""
+        self._judged = None
         self.state = replace(self.state, commit=commit, changed=None)
 
     def number_of(self, digest: Callable[[], str]) -> Commit | None:
@@ -106,6 +109,7 @@ class Ledger:
             if self._write(record):
                 commit = self.state.commit if self._is_as_it_left(found) else found.commit
                 self.state = replace(self.state, record=record, commit=commit, changed=None)
+                self._judged = found
 
     def note(self, *findings: Finding) -> None:
         """Keeps what was found, through restarts, until somebody adopts the volume."""
@@ -130,8 +134,11 @@ class Ledger:
             if self._volume >= 0:
                 self.begin(self._volume, found())
             return
-        changed, finding = observed(record, self.state.commit, found())
-        self.state = replace(self.state, changed=changed)
+        finding = None
+        if (now_there := found()) != self._judged:
+            self._judged = now_there
+            changed, finding = observed(record, self.state.commit, now_there)
+            self.state = replace(self.state, changed=changed)
         if not self.state.durable:
             self._write(record)
         else:

@@ -177,3 +177,20 @@ def test_a_probe_goes_through_the_api_server_too(
     assert (probe.exit, seen["total"]["lost"]) == (0, 0)
     assert len(seen["pods"]) == 3
     assert not any(file.exists() for file in files)
+
+
+def test_a_pod_that_the_api_server_does_not_know_for_a_while_has_lost_nothing(
+    api: ApiServer, pets: PetSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a forced delete: the API server's 404 is not the pod's, which says that there is no value."""
+    for name, text in api.kubeconfig.items():
+        monkeypatch.setenv(name, text)
+    last = pets.pods[-1]
+    with Probing("--namespace", NAMESPACE) as probe:
+        until("a value", (last.data_dir / "kubia.txt").exists, 30)
+        url = api.pods.pop(last.name)
+        until("questions about nobody", lambda: api.asked_for_nobody > 10, 30)
+        api.pods[last.name] = url
+        seen = probe.end()
+    assert seen["pods"][last.name]["refused"] > 0
+    assert (probe.exit, seen["total"]["lost"], seen["total"]["stale"]) == (0, 0, 0)

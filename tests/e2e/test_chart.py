@@ -13,7 +13,7 @@ from tests.chart.helm import CHART, HelmError, helm
 from tests.e2e.conftest import IMAGE
 from tests.e2e.helper_pod import HelperPod, result
 from tests.e2e.kubectl import Namespace, eventually
-from tests.e2e.shell import Shell
+from tests.support.shell import Shell
 from tests.support.tools import tool
 
 pytestmark = pytest.mark.timeout(600)
