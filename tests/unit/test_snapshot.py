@@ -19,11 +19,13 @@ SERVICE = "kubia.default.svc.cluster.local"
 OWN = Own(Value(b"own"), None, None)
 
 
-def snapshot_of(number: int, value: bytes, *, ttl: int = 30, own: Own = OWN) -> Snapshot:
+def snapshot_of(
+    number: int, value: bytes, *, ttl: int = 30, owner: str = SERVICE, own: Own = OWN
+) -> Snapshot:
     """A set of so many pods, each with this value; the first is this pod."""
     names = [f"kubia-{each}.{SERVICE}" for each in range(number)]
     peers = tuple(Peer(name, is_self=not ordinal, endpoints=()) for ordinal, name in enumerate(names))
-    records = tuple(Record(name, 80, (), f"{SERVICE}. {ttl} IN SRV 0 1 80 {name}.") for name in names)
+    records = tuple(Record(name, 80, (), f"{owner}. {ttl} IN SRV 0 1 80 {name}.") for name in names)
     found = Discovered(SERVICE, peers, (), time.monotonic(), records=records)
     answers = tuple(PeerResult(peer, Value(value)) for peer in peers[1:])
     return Snapshot("kubia-0", own, Gathered(found, answers), {}, None)
@@ -48,9 +50,10 @@ def test_a_small_set_is_told_of_whole() -> None:
     assert {peer["value"] for peer in state["peers"][1:]} == {"a value"}
 
 
-def test_a_ttl_that_runs_is_no_change_and_anything_else_is() -> None:
+def test_a_ttl_that_runs_and_the_name_that_was_asked_for_are_no_change_and_anything_else_is() -> None:
     before = snapshot_of(3, b"a value").encoded()
     assert snapshot_of(3, b"a value", ttl=29).encoded() == before
+    assert snapshot_of(3, b"a value", owner=f"_http._tcp.{SERVICE}").encoded() == before
     assert snapshot_of(4, b"a value").encoded() != before
     assert snapshot_of(3, b"another").encoded() != before
     long = b"x" * 10_000

@@ -24,7 +24,10 @@ _ETAG = 12  # characters that tell a value from the one before
 
 @dataclass(frozen=True)
 class ClusterState:
-    """A state as one line of JSON, MAX_EVENT_BYTES at most. A TTL that runs makes no difference."""
+    """A state as one line of JSON, MAX_EVENT_BYTES at most.
+
+    It is the same by whichever of the service's names DNS was asked, and as a TTL runs.
+    """
 
     data: str = field(compare=False)
     _key: tuple[str, str]
@@ -146,8 +149,8 @@ class Snapshot:
         body, lines = (
             json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in (state, records)
         )
-        without_ttl = [line.split(" ", 2)[::2] for line in records]
-        return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(without_ttl)))
+        told = [line.split(" ", 2)[2] for line in records]
+        return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(told)))
 
     def _peer(self, answer: PeerResult, most: int) -> Members:
         peer = answer.peer
