@@ -15,8 +15,25 @@ from kubia_pet.check.command import check
 from kubia_pet.config import Duration, Host, Settings, settings_options
 from kubia_pet.probe.command import probe
 
+_HELP = """The stateful pet of the Kubernetes world: one durable value, its peers by DNS, over HTTP.
 
-@click.group(context_settings={"max_content_width": 110})
+\b
+A set of three on this machine, and a look at it:
+  kubia-pet local
+  curl localhost:8080
+Whether it, or a set in a cluster, keeps its promises; and under load:
+  kubia-pet check http://localhost:8080
+  kubia-pet check --namespace default
+  kubia-pet probe http://localhost:8080 --for 1m
+One pod, as the image runs it:
+  kubia-pet serve --data-dir ./data --service ""
+Words completed by the Tab key, in bash (zsh and fish likewise):
+  eval "$(_KUBIA_PET_COMPLETE=bash_source kubia-pet)"
+"""
+_EPILOG = "Exit status: 0 done, 1 it failed and says why, 2 a wrong use, 3 check and probe cannot tell."
+
+
+@click.group(context_settings={"max_content_width": 110}, help=_HELP, epilog=_EPILOG)
 @click.version_option(__version__)
 def main() -> None:
     """The stateful pet of the Kubernetes world."""
@@ -105,7 +122,7 @@ def local(**given: Any) -> None:
     _exit(0)
 
 
-@main.command()
+@main.command(short_help="Ask the pod on this machine whether it lives.")
 @click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."
@@ -121,7 +138,7 @@ def health(host: str | None, port: int | None) -> None:
     sys.exit(not alive)
 
 
-@main.command()
+@main.command(short_help="Have the pod on this machine take its volume as it is.")
 @click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."

@@ -9,10 +9,11 @@ from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import PodView, short
 from kubia_pet.limits import CHEAPEST_FSYNC, WITNESS_PATIENCE
 
+Ledgers = Mapping[str, Mapping[str, Any]]  # GET /ledger, by the pod's name
 _WORST = ("shared", "cloned", "swapped", "not-a-volume", "lost", "rolled-back", "changed-outside")
 
 
-def _ledgers(views: Sequence[PodView]) -> tuple[dict[str, Mapping[str, Any]], str]:
+def _ledgers(views: Sequence[PodView]) -> tuple[Ledgers, str]:
     """The ledgers by pod, and why there are none."""
     found = {view.name: view.ledger for view in views if view.ledger}
     return found, next((view.no_ledger or view.error or "" for view in views), "no pod answers")
@@ -59,6 +60,8 @@ async def own(scene: Scene) -> Finding:
     if not ledgers:
         return skipped(reason)
     ids = {pod: ledger["volume"]["id"] for pod, ledger in ledgers.items()}
+    if len(set(ids.values())) < len(ids):
+        ledgers, _ = await _settled(scene)
     pods_of = {each: [pod for pod, volume in ids.items() if volume == each] for each in ids.values()}
     lines = [
         f"volume {volume[:12]} is that of {short(pods)}"
@@ -77,11 +80,7 @@ async def own(scene: Scene) -> Finding:
 
 async def history(scene: Scene) -> Finding:
     """What the ledgers, and the peers as their witnesses, say of the past."""
-    ledgers, reason = _ledgers(await scene.views())
-    deadline = asyncio.get_running_loop().time() + WITNESS_PATIENCE
-    while _are_young(ledgers) and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.5)
-        ledgers, reason = _ledgers(await scene.look())
+    ledgers, reason = await _settled(scene)
     if not ledgers:
         return skipped(reason)
     told = {ledger["verdict"]["verdict"] for ledger in ledgers.values()}
@@ -101,12 +100,20 @@ async def history(scene: Scene) -> Finding:
     return passed("No volume was swapped, emptied, put back, shared or cloned.", *lines)
 
 
-def _are_young(ledgers: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a pod has just started, so that its peers have not been asked yet."""
-    return any(ledger["verdict"]["verdict"] == "unknown" for ledger in ledgers.values())
+async def _settled(scene: Scene) -> tuple[Ledgers, str]:
+    """The ledgers when those of pods that have just started have asked their peers, too."""
+    ledgers, reason = _ledgers(await scene.views())
+    deadline = asyncio.get_running_loop().time() + WITNESS_PATIENCE
+    while (
+        any(ledger["verdict"]["verdict"] == "unknown" for ledger in ledgers.values())
+        and asyncio.get_running_loop().time() < deadline
+    ):
+        await asyncio.sleep(0.5)
+        ledgers, reason = _ledgers(await scene.look())
+    return ledgers, reason
 
 
-def _verdicts(ledgers: Mapping[str, Mapping[str, Any]], wanted: set[str]) -> list[str]:
+def _verdicts(ledgers: Ledgers, wanted: set[str]) -> list[str]:
     told = {
         pod: ledger["verdict"] for pod, ledger in ledgers.items() if ledger["verdict"]["verdict"] in wanted
     }

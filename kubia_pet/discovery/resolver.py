@@ -84,7 +84,7 @@ class Resolver:
         deadline = time.monotonic() + seconds
         unknown = not (ways[0].is_plain or self._takes_bits)
         try:
-            answers = self._run(ways, deadline, for_plain=seconds / 2 if unknown else 0)
+            answers = self._run(ways, deadline, for_plain=seconds / 3 if unknown else 0)
         except ResolutionFailedError as refusal:
             if ways[0].is_plain or (self._takes_bits and isinstance(refusal, ResolutionTimeoutError)):
                 raise

@@ -9,7 +9,7 @@ from kubia_pet.config import Duration
 from kubia_pet.reach.options import target_options, way
 
 
-@click.command()
+@click.command(short_help="Write and read all the time, and count what is lost.")
 @target_options
 @click.option(
     "--through",

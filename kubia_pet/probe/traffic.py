@@ -12,7 +12,7 @@ from kubia_pet.limits import PROBE_FULL_SPEED, PROBE_LIST_PAUSE, PROBE_PAUSE
 from kubia_pet.probe.account import Account
 from kubia_pet.probe.kept import Kept
 from kubia_pet.probe.numbered import numbered, sighting
-from kubia_pet.reach import UnreachableError
+from kubia_pet.reach.way import UnreachableError
 
 _HOPELESS = {
     401: "Writing needs a token: give its file with --token-file.",
@@ -74,7 +74,7 @@ class Traffic:
                     self._account.register(name).read(seen, floor=floors[name], by=by)
 
     async def read_through(self, connect: Callable[[], AbstractAsyncContextManager[PodClient]]) -> None:
-        """Reads everybody's value through a Service, over a connection that is kept for as long as it lasts."""
+        """Reads everybody's value through a Service, over a connection that is kept."""
         async with connect() as connected:
             await self.read_list(connected)
 

@@ -57,6 +57,7 @@ class Store:
         self._checks = Coalescer(self._check, timeout=timeout, late=self._health.too_slow)
         self._commits = Commits(volume, self._health, self._see, observer, timeout=timeout)
         self._last_seen: Value | None = None
+        self.last_fault: StoreError | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -103,8 +104,13 @@ class Store:
         return self._commits.submit(Change(None, condition))
 
     async def check(self) -> None:
-        """Raises StoreError as long as this volume cannot be read and written."""
-        await self._checks.submit()
+        """Raises StoreError as long as this volume cannot be read and written; `last_fault` keeps it."""
+        try:
+            await self._checks.submit()
+        except StoreError as error:
+            self.last_fault = error
+            raise
+        self.last_fault = None
 
     def _look(self) -> asyncio.Future[Value | None]:
         value = self.read_at_once()

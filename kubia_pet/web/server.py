@@ -36,9 +36,9 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
     """Serves until SIGTERM or SIGINT. Raises VolumeUnusableError or OSError where it cannot start.
 
     After the signal it is not ready but serves on for `drain` seconds, as endpoints are removed only while
-    the signal is delivered; where none are set for DRAIN_TIME, or until no client asked for UNASKED_TIME. Then
-    it stops listening, ends what is in flight within `finish` seconds, and returns. A further signal skips
-    the wait that is under way.
+    the signal is delivered; where none are set for DRAIN_TIME, or until no client asked for UNASKED_TIME.
+    Then it stops listening, ends what is in flight within `finish` seconds, and returns. A further signal
+    skips the wait that is under way.
     """
     stopping = stop_signals()
     listener = listen(settings)

@@ -122,7 +122,7 @@ async def test_json_is_for_who_prefers_it(client: aiohttp.ClientSession) -> None
     assert seen == {"pod": "kubia-0", "value": "Hey", "service": None, "discovery": None, "peers": []}
     assert ledger["verdict"] == "good"
     assert (await text_of(client, Accept="application/json;q=0.1, text/plain")).startswith("You've hit")
-    assert (await text_of(client, Accept="text/html, */*;q=0.1")).startswith("You've hit")
+    assert (await text_of(client, Accept="image/png, */*;q=0.1")).startswith("You've hit")
 
 
 async def test_json_has_bytes_that_are_not_utf8_as_base64(client: aiohttp.ClientSession) -> None:

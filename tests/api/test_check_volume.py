@@ -1,6 +1,10 @@
 """What goes wrong with volumes: each cause is made to happen, and `check` names it first."""
 
+import json
 import os
+import shutil
+import urllib.request
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import pytest
 from tests.durability.machine import needs
 from tests.durability.volumes import run, tmpfs
 from tests.support.dns_server import NAME
-from tests.support.pod import Pod
+from tests.support.pod import Pod, until
 from tests.support.verdict import PetSet, check
 
 pytestmark = pytest.mark.timeout(120)
@@ -78,3 +82,86 @@ def test_one_volume_for_two_pods(tmp_path: Path) -> None:
     assert verdict.cause == "shared", verdict.members
     assert "locked by another process" in verdict.evidence("volume.own")
     assert {"volume.writable", "volume.history", "durable"} <= verdict.followed
+
+
+# What the ledgers and the witnesses tell
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Iterator[PetSet]:
+    """Three pods with values, that have seen each other."""
+    with PetSet(tmp_path, replicas=3) as pets:
+        for pod in pets.pods:
+            ask("POST", pod.url, f"value of {pod.name}")
+        until("the witnesses", lambda: all(verdict_of(pod) == "good" for pod in pets.pods), 50)
+        yield pets
+
+
+def ask(method: str, url: str, body: str | None = None) -> bytes:
+    data = None if body is None else body.encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=10) as response:  # noqa: S310 - our own
+        answer: bytes = response.read()
+        return answer
+
+
+def verdict_of(pod: Pod) -> str:
+    return str(json.loads(ask("GET", f"{pod.url}/ledger"))["verdict"]["verdict"])
+
+
+def seen_by_peers(pets: PetSet) -> None:
+    """Lets every pod ask every other one."""
+    for pod in pets.pods:
+        ask("GET", pod.url)
+
+
+def test_volumes_that_were_swapped(known: PetSet) -> None:
+    first, second = (pod.data_dir for pod in known.pods[:2])
+    known.pods[0].terminate()
+    known.replace(1, volume=first)
+    known.replace(0, volume=second)
+    verdict = check(known.pods[2].url)
+    assert (verdict.cause, verdict.exit) == ("swapped", 1), verdict.members
+    assert verdict.statuses["volume.own"] == "passed"
+
+
+def test_a_volume_that_was_emptied(known: PetSet, tmp_path: Path) -> None:
+    seen_by_peers(known)
+    known.replace(1, volume=tmp_path / "empty")
+    verdict = check(known.pods[2].url)
+    assert (verdict.cause, verdict.exit) == ("lost", 1), verdict.members
+    assert "kubia-1" in verdict.evidence("volume.history")
+
+
+def test_a_volume_that_was_put_back_to_an_earlier_state(known: PetSet, tmp_path: Path) -> None:
+    pod = known.pods[1]
+    pod.terminate()
+    shutil.copytree(pod.data_dir, tmp_path / "copy")
+    pod.start()
+    known.zone.add(pod.name, known.port(pod))
+    ask("POST", pod.url, "newer")
+    until("its own verdict", lambda: verdict_of(pod) == "good", 50)
+    seen_by_peers(known)
+    known.replace(1, volume=tmp_path / "copy")
+    verdict = check(known.pods[2].url)
+    assert (verdict.cause, verdict.exit) == ("rolled-back", 1), verdict.members
+
+
+def test_a_copy_of_another_pods_volume(known: PetSet, tmp_path: Path) -> None:
+    known.pods[0].terminate()
+    shutil.copytree(known.pods[0].data_dir, tmp_path / "copy")
+    known.replace(0)
+    known.replace(1, volume=tmp_path / "copy")
+    verdict = check(known.pods[2].url)
+    assert verdict.cause == "cloned", verdict.members
+
+
+def test_a_disk_whose_fsync_does_nothing_is_a_warning(tmp_path: Path) -> None:
+    needs("cc")
+    library = tmp_path / "nosync.so"
+    source = "int fsync(int file) { return 0; } int fdatasync(int file) { return 0; }"
+    run("sh", "-c", f"echo '{source}' | cc -shared -fPIC -o {library} -x c -")
+    with PetSet(tmp_path, replicas=2, env={"LD_PRELOAD": str(library)}) as pets:
+        verdict = check(pets.pods[0].url)
+        assert (verdict.exit, verdict.warnings) == (0, {"volume.fsync": "fsync-too-cheap"}), verdict.members
+    with PetSet(tmp_path / "honest", replicas=2) as pets:
+        assert check(pets.pods[0].url).statuses["volume.fsync"] == "passed"

@@ -16,8 +16,8 @@ from tests.support.gathering import View, view_of
 from tests.support.pod import Pod
 
 GOOD = answers(b"Hey there!", Content_Type="text/plain")
-DEADLINE = 0.6
-GRACE = 0.05 + 0.1  # 50 ms as promised, the rest for a busy machine
+DEADLINE = 1.2
+GRACE = 0.05 + 0.25  # 50 ms as promised, the rest for a busy machine
 
 
 def slow(seconds: float, values: Iterator[bytes] | None = None) -> Behaviour:
@@ -77,29 +77,29 @@ async def test_eight_clients_wait_for_one_black_hole_no_longer_than_the_deadline
 ) -> None:
     with black_hole() as lost:
         async with peer(GOOD) as good, pod_among(tmp_path, good, lost) as url:
-            seen = await clients(url, 8, 1.5)
+            seen = await clients(url, 8, 2.0)
     assert max(took for took, _ in seen) < DEADLINE / 2 + GRACE
     assert sum(took > GRACE for took, _ in seen) <= 8  # each once, as long as it was not known
     for _, text in seen:
-        assert f"- kubia-1.{NAME}: Hey there!\n! kubia-2.{NAME}: no connection within 0.3 s\n" in text
+        assert f"- kubia-1.{NAME}: Hey there!\n! kubia-2.{NAME}: no connection within 0.6 s\n" in text
 
 
 async def test_eight_clients_wait_for_a_peer_that_hangs_no_longer_than_the_deadline_and_only_once(
     tmp_path: Path,
 ) -> None:
     async with peer(GOOD) as good, peer(hangs) as hung, pod_among(tmp_path, good, hung) as url:
-        seen = await clients(url, 8, 2.0)
+        seen = await clients(url, 8, 3.0)
     assert max(took for took, _ in seen) < DEADLINE + GRACE
     assert sum(took > GRACE for took, _ in seen) <= 8
     for _, text in seen:
-        assert f"- kubia-1.{NAME}: Hey there!\n! kubia-2.{NAME}: no answer within 0.6 s\n" in text
+        assert f"- kubia-1.{NAME}: Hey there!\n! kubia-2.{NAME}: no answer within 1.2 s\n" in text
 
 
 async def test_a_slow_peer_is_waited_for_once_and_nobody_waits_for_those_who_came_before(
     tmp_path: Path,
 ) -> None:
-    async with peer(slow(0.5)) as late, pod_among(tmp_path, late) as url:
-        seen = await clients(url, 8, 2.5)
+    async with peer(slow(1.0)) as late, pod_among(tmp_path, late) as url:
+        seen = await clients(url, 8, 4.0)
     assert all(f"- kubia-1.{NAME}: late\n" in text for _, text in seen)
     assert max(took for took, _ in seen) < DEADLINE + GRACE
 
@@ -194,3 +194,31 @@ async def test_a_hundred_peers_that_hang_are_waited_for_once() -> None:
                     labels = await view.labels()
                     await asyncio.sleep(0.02)
             assert set(labels.values()) == {"(timeout)", "Hey there!"}
+
+
+async def test_a_pod_that_has_anothers_address_by_now_says_so_and_no_value_is_under_a_wrong_name(
+    tmp_path: Path,
+) -> None:
+    """DNS tells for kubia-1 the address of kubia-2, and for kubia-3 that of the asking pod itself."""
+    zone = Zone()
+    with NameServer(zone) as names:
+        options = f"--service={SERVICE}", "--nameserver={}:{}".format(*names.address), "--peer-timeout=9s"
+        with (
+            Pod(tmp_path / "0" / "data", *options) as asking,
+            Pod(tmp_path / "2" / "data", *options, name="kubia-2") as other,
+        ):
+            for ordinal, url in ((1, other.url), (2, other.url), (3, asking.url)):
+                zone.add(f"kubia-{ordinal}", int(url.rpartition(":")[2]))
+            async with aiohttp.ClientSession() as client:
+                for pod in (asking, other):
+                    async with client.post(pod.url, data=f"value of {pod.name}") as response:
+                        assert response.status == 200
+                async with client.get(asking.url, headers={"Accept": "application/json"}) as response:
+                    peers = (await response.json())["peers"]
+    shown = {peer["name"].partition(".")[0]: peer.get("value") or peer["error"]["code"] for peer in peers}
+    assert shown == {
+        "kubia-0": "value of kubia-0",
+        "kubia-1": "other-pod",
+        "kubia-2": "value of kubia-2",
+        "kubia-3": "other-pod",
+    }

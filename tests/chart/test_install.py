@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.chart.api_server import api_server
-from tests.chart.helm import CHART, Manifest, helm, rendered
+from tests.chart.helm import CHART, HelmError, Manifest, helm, rendered
 
 
 def installed(directory: Path, values: Any, *there: Manifest) -> str:
@@ -39,9 +39,9 @@ def notes(directory: Path, values: Any) -> str:
 )
 def test_another_claim_is_refused_before_with_what_to_do(tmp_path: Path, storage: dict[str, str]) -> None:
     there = rendered()["StatefulSet kubia"]
-    with pytest.raises(subprocess.CalledProcessError) as caught:
+    with pytest.raises(HelmError) as caught:
         installed(tmp_path, {"storage": storage}, there)
-    said = caught.value.stderr
+    said = str(caught.value)
     assert "The claims of StatefulSet kubia are of 1Gi, the default class, ReadWriteOnce" in said
     assert "kubectl --namespace zoo delete statefulset kubia --cascade=orphan" in said
     assert "persistentvolumeclaim data-kubia-0" in said

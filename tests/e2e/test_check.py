@@ -271,7 +271,10 @@ def test_volumes_that_were_swapped_by_hand(known: Namespace) -> None:
 
 
 def test_a_volume_that_was_restored_from_a_copy(known: Namespace) -> None:
-    keep = "import shutil; shutil.copytree('/a/.kubia-pet', '/a/kept'); shutil.copy2('/a/kubia.txt', '/a/kept.txt')"
+    keep = (
+        "import shutil; shutil.copytree('/a/.kubia-pet', '/a/kept'); "
+        "shutil.copy2('/a/kubia.txt', '/a/kept.txt')"
+    )
     back = (
         "import shutil; shutil.rmtree('/a/.kubia-pet'); shutil.copytree('/a/kept', '/a/.kubia-pet'); "
         "shutil.copy2('/a/kept.txt', '/a/kubia.txt')"
@@ -290,6 +293,7 @@ def test_a_volume_that_was_restored_from_a_copy(known: Namespace) -> None:
 # A network that drops one direction
 
 
+@pytest.mark.policies
 def test_a_network_that_drops_one_direction(namespace: Namespace, deploy: Deploy) -> None:
     deploy(namespace, **THREE)
     namespace.settled("kubia")
@@ -321,6 +325,7 @@ def test_a_network_that_drops_one_direction(namespace: Namespace, deploy: Deploy
 # Disrupted
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["delete", "scale", "rollout", "move"])
 def test_a_set_survives_each_disruption(
     namespace: Namespace, deploy: Deploy, figure: Figure, kind: str

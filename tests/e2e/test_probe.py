@@ -61,6 +61,7 @@ def test_a_roll_out_loses_nothing(
     settled(namespace, seen)
 
 
+@pytest.mark.alone
 def test_a_drained_node_loses_nothing(
     namespace: Namespace, probe: "subprocess.Popen[str]", figure: Figure
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_drained_node_loses_nothing(
     settled(namespace, seen)
 
 
+@pytest.mark.alone
 def test_a_node_that_is_cut_off_loses_nothing(
     namespace: Namespace, probe: "subprocess.Popen[str]", cables: nodes.Cables, figure: Figure
 ) -> None:

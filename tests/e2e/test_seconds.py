@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import pytest
 from tests.e2e import nodes
 from tests.e2e.conftest import missing
 from tests.e2e.helper_pod import HelperPod, result
-from tests.e2e.kubectl import Namespace, eventually, kubectl
+from tests.e2e.kubectl import Namespace, eventually
 from tests.e2e.test_node_failure import cables
 from tests.e2e.timeline import Look, Timeline
 
@@ -26,10 +26,7 @@ SETTLED = 6.0  # seconds after which nothing changes any more, so that all that 
 @pytest.fixture(scope="module")
 def bound() -> float:
     """Seconds within which a list must be right: 5 where the cluster's DNS caches its names, else 1."""
-    corefile = json.loads(kubectl("-n", "kube-system", "get", "configmap", "coredns", "-o", "json"))["data"][
-        "Corefile"
-    ]
-    return 1.0 if "disable" in corefile else 5.0
+    return 1.0 if os.environ.get("DNS_CACHE") == "kubeadm" else 5.0
 
 
 @pytest.fixture

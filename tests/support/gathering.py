@@ -88,7 +88,7 @@ async def view_of(
     zone.add("kubia-0", OWN_PORT)
     outcomes = Outcomes()
     with NameServer(zone) as names:
-        lookup = Resolver(SERVICE, nameserver=names.address, timeout=1.0)
+        lookup = Resolver(SERVICE, nameserver=names.address, timeout=3.0)  # it is slow: Python
         discovery = Discovery(
             lookup, pod="kubia-0", port=OWN_PORT, max_age=max_age, observer=outcomes, ready=is_ready
         )

@@ -5,13 +5,15 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import Protocol
 
-from kubia_pet.limits import WATCH_INTERVAL
+from kubia_pet.limits import WATCH_INTERVAL, WOKEN_AT_ONCE
 from kubia_pet.web.events.snapshot import ClusterState
 from kubia_pet.web.lifecycle import Lifecycle, State
 
+_RETRY = 1000  # ms after which an EventSource that was cut comes again
 log = logging.getLogger(__name__)
 
 
@@ -29,6 +31,11 @@ class Event:
     name: str
     data: str
     id: str
+
+    @cached_property
+    def frame(self) -> bytes:
+        """Its bytes on the wire, made once for all."""
+        return f"id: {self.id}\nevent: {self.name}\ndata: {self.data}\nretry: {_RETRY}\n\n".encode()
 
 
 class Broadcaster:
@@ -54,7 +61,7 @@ class Broadcaster:
         self._start = secrets.token_hex(4)
         self._numbers = count(1)
         self._last: Event | None = None
-        self._news = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
         self._watchers = 0
         self._running: asyncio.Task[None] | None = None
 
@@ -71,7 +78,8 @@ class Broadcaster:
         try:
             while last is None or last.name != "ending":
                 while self._last is None or self._last is last:
-                    await self._news.wait()
+                    self._waiting.append(asyncio.get_running_loop().create_future())
+                    await self._waiting[-1]
                 last = self._last
                 yield last
         finally:
@@ -109,5 +117,13 @@ class Broadcaster:
 
     def _publish(self, name: str, data: str) -> None:
         self._last = Event(name, data, f"{self._start}-{next(self._numbers)}")
-        self._news.set()
-        self._news = asyncio.Event()
+        waiting, self._waiting = self._waiting, []
+        self._wake(waiting)
+
+    def _wake(self, waiting: list[asyncio.Future[None]]) -> None:
+        """A few in each turn of the event loop: a thousand at once would hold it for 50 ms."""
+        for each in waiting[:WOKEN_AT_ONCE]:
+            if not each.done():
+                each.set_result(None)
+        if later := waiting[WOKEN_AT_ONCE:]:
+            asyncio.get_running_loop().call_soon(self._wake, later)

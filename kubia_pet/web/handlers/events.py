@@ -12,7 +12,6 @@ from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.problem import ProblemError
 from kubia_pet.web.route import Route
 
-_RETRY = 1000  # ms after which an EventSource comes again
 _LATER = {"Retry-After": "5"}  # seconds
 
 
@@ -42,13 +41,14 @@ class EventHandlers:
         _bound_send_buffer(request)
         stream = EventSourceResponse(sep="\n", ping_interval=PING_INTERVAL, send_timeout=self._patience)
         stream.force_close()
+        stream.headers["Connection"] = "close"
         writer = await stream.prepare(request)
         if writer is None:
             raise ConnectionResetError
         with suppress(ConnectionError, TimeoutError):
             async with stream, aclosing(self._broadcaster.watch()) as events:
                 async for event in events:
-                    await stream.send(event.data, id=event.id, event=event.name, retry=_RETRY)
+                    await stream.write(event.frame)
                     await writer.drain()  # one event at most waits for a client
         return stream
 

@@ -1,14 +1,16 @@
 """What those who run the pod ask it: probes, metrics, its API's description."""
 
+import asyncio
 import json
 from importlib import resources
 
 from aiohttp import web
 
 from kubia_pet import __version__
+from kubia_pet.limits import CHECK_PATIENCE
 from kubia_pet.metrics import Metrics
 from kubia_pet.peers.witnesses import Witnesses
-from kubia_pet.store import Store, StoreError
+from kubia_pet.store import Store
 from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.problem import JSON, ProblemError
 from kubia_pet.web.route import Route
@@ -66,12 +68,15 @@ class OpsHandlers:
         return " ".join((verdict.message, *verdict.evidence)) if verdict and verdict.is_foreign else None
 
     async def metrics(self, _: web.Request) -> web.Response:
-        """Prometheus' text format; readiness and the volume's fault are those of now."""
-        fault = None
-        try:
-            await self._store.check()
-        except StoreError as error:
-            fault = error.kind
+        """Prometheus' text format; readiness and the volume's fault are those of now.
+
+        Those of the check before, where the volume takes its time.
+        """
+        checking = asyncio.ensure_future(self._store.check())
+        checking.add_done_callback(_retrieve)
+        await asyncio.wait((checking,), timeout=CHECK_PATIENCE)
+        last = self._store.last_fault
+        fault = None if last is None else last.kind
         ready = fault is None and self._refusal() is None and self._lifecycle.state is State.READY
         self._metrics.readiness(ready=ready, fault=fault)
         return web.Response(body=self._metrics.render(), headers={"Content-Type": self._metrics.content_type})
@@ -79,6 +84,12 @@ class OpsHandlers:
     async def openapi(self, _: web.Request) -> web.Response:
         """This API, described."""
         return web.Response(text=self._openapi, content_type=JSON)
+
+
+def _retrieve(checking: asyncio.Future[None]) -> None:
+    """What it came to is known: nobody need be told that nobody asked."""
+    if not checking.cancelled():
+        checking.exception()
 
 
 def _document(*, with_faults: bool) -> str:

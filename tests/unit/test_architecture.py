@@ -1,0 +1,45 @@
+"""docs/architecture.md, held against the code: every module has its room, and every name there exists."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "kubia_pet"
+DOCUMENT = (ROOT / "docs" / "architecture.md").read_text()
+ROOMS = DOCUMENT.partition("<!-- rooms -->")[2].partition("<!-- end of rooms -->")[0]
+
+
+def rooms() -> dict[str, set[str]]:
+    """The modules that the document names, by their directory."""
+    found = {}
+    for paragraph in re.split(r"\n(?=- )", ROOMS.strip()):
+        directory, *names = re.findall(r"`([\w/]+)`", paragraph)
+        where = PACKAGE if directory == "kubia_pet/" else PACKAGE / directory
+        found[str(where.relative_to(ROOT))] = {name for name in names if (where / f"{name}.py").exists()}
+        assert {name for name in names if name.islower()} - found[str(where.relative_to(ROOT))] <= COMMANDS
+    return found
+
+
+COMMANDS = {"check", "probe", "kubia-pet"}  # that a description names, too
+
+
+def test_every_module_is_in_its_room_and_no_other_is() -> None:
+    there: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "__init__.py":
+            there.setdefault(str(path.parent.relative_to(ROOT)), set()).add(path.stem)
+    assert rooms() == there
+
+
+def test_every_module_that_is_named_elsewhere_exists() -> None:
+    named = set(re.findall(r"`((?:[\w]+/)*\w+\.py)`", DOCUMENT.replace(ROOMS, "")))
+    assert len(named) > 30
+    assert [path for path in sorted(named) if not (PACKAGE / path).exists()] == []
+
+
+def test_every_function_that_is_named_after_a_module_is_in_it() -> None:
+    steps = re.findall(r"`([\w/]+\.py)` `(\w+)`", " ".join(DOCUMENT.replace(ROOMS, "").split()))
+    assert len(steps) > 10
+    for path, name in steps:
+        source = (PACKAGE / path).read_text()
+        assert re.search(rf"^(?: *(?:async )?def|class) {name}\b", source, re.MULTILINE), f"{path}: {name}"

@@ -1,0 +1,99 @@
+"""The command line teaches: what it shows works, words are completed, and and every end has its status."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from kubia_pet.cli import main
+
+HELP = CliRunner().invoke(main, ["--help"], terminal_width=80).output
+PROGRAM = Path(sys.executable).with_name("kubia-pet")
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}  # this tree's program
+EXAMPLES = [shlex.split(line)[1:] for line in re.findall(r"^ +(kubia-pet \w.*)$", HELP, re.MULTILINE)]
+
+
+def test_each_command_is_shown_with_one_whole_sentence() -> None:
+    lines = dict(re.findall(r"^  (\w+) {2,}(\S.*)$", HELP.partition("Commands:")[2], re.MULTILINE))
+    assert lines.keys() == {name for name, each in main.commands.items() if not each.hidden}
+    for sentence in lines.values():
+        assert sentence.endswith("."), sentence
+        assert "..." not in sentence
+
+
+@pytest.mark.parametrize("words", EXAMPLES, ids=" ".join)
+def test_each_example_of_the_help_is_a_right_use(words: list[str]) -> None:
+    with main.make_context("kubia-pet", list(words), resilient_parsing=False) as context:
+        name, command, rest = main.resolve_command(context, words)
+        assert name
+        assert command
+        with command.make_context(name, rest, parent=context):  # raises UsageError for what is not known
+            pass
+
+
+def test_the_help_has_examples_of_all_that_a_newcomer_runs() -> None:
+    assert {words[0] for words in EXAMPLES} == {"local", "check", "probe", "serve"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("se", {"serve"}), ("serve --data", {"--data-dir"}), ("serve --log-format j", {"json"})],
+)
+def test_words_are_completed_as_the_help_says(typed: str, completed: set[str]) -> None:
+    words = ["kubia-pet", *typed.split()]
+    asked = {
+        "_KUBIA_PET_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    done = subprocess.run(
+        [PROGRAM], env=ENVIRONMENT | asked, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == completed
+
+
+def test_the_line_that_turns_completion_on_is_one_that_bash_takes() -> None:
+    (line,) = re.findall(r"^ +(eval .*)$", HELP, re.MULTILINE)
+    path = f"{PROGRAM.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-c", f"{line}; complete -p kubia-pet"],
+        env=ENVIRONMENT | {"PATH": path}, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert "kubia-pet" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["--version"], 0),
+        (["health", "--host=127.0.0.1", "--port=1"], 1),
+        (["serve", "--port=many"], 2),
+        (["serve", "--data-dir=/dev/null/nowhere", "--port=0", "--host=127.0.0.1"], 1),
+        (["check", "http://127.0.0.1:1"], 3),
+    ],
+    ids=["done", "failed", "wrong use", "cannot start", "cannot tell"],
+)
+def test_the_exit_status_says_how_it_ended_in_a_sentence_without_colours(
+    words: list[str], status: int
+) -> None:
+    done = subprocess.run(
+        [PROGRAM, *words], env=ENVIRONMENT, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == status, done.stderr
+    said = done.stdout + done.stderr
+    assert said.strip()
+    assert "\x1b" not in said
+    assert "Traceback" not in said
+
+
+def test_no_command_takes_an_option_that_it_does_not_explain() -> None:
+    for command in main.commands.values():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                assert parameter.help, (command.name, parameter.name)
