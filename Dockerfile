@@ -4,8 +4,8 @@ ARG BASE=python:3.13-slim
 FROM ${BASE} AS build
 
 WORKDIR /build
-# One order of hashes, so that the same bytecode comes of the same source.
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONHASHSEED=0
+# The same bytecode of the same source: one order of hashes, and none with a date in it, as pip's imports leave.
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1
 RUN apt-get update && apt-get install -y --no-install-recommends binutils
 # What builds the wheel stays in this stage; the environment that leaves it has not even pip.
 RUN python -m venv tools && python -m venv --without-pip /opt/kubia-pet

@@ -66,7 +66,7 @@ e2e: .venv/test ## Test on the cluster that KUBECONFIG names; needs the image on
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs a cluster. With kind:"; \
 	  echo "  make image && export KUBECONFIG=\$$PWD/kubeconfig && tests/e2e/kind/up"; \
 	  echo "More in tests/e2e/README.md."; exit 1; }
-	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -n 3 --dist loadfile -m 'not alone' tests/e2e --ignore=tests/e2e/test_labs.py
+	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -n 3 --dist loadfile -m 'not alone and not policies' tests/e2e --ignore=tests/e2e/test_labs.py
 	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -m alone tests/e2e --ignore=tests/e2e/test_labs.py
 
 bench: .venv/bench ## Measure, against baselines from the same run

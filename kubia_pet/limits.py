@@ -50,7 +50,7 @@ FSYNCS_KEPT = 256  # times of the newest
 MAX_LEDGER_BYTES = 1 << 19  # of a file of the ledger: a history, or MAX_PEERS peers
 WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
 WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other
-WITNESS_ROUNDS = 12  # in which peers that have not answered are asked soon again
+WITNESS_ROUNDS = 12  # in so short intervals: meanwhile peers start, too, and are found
 MAX_TESTIMONY_BYTES = 1 << 12  # of a peer's answer
 WITNESS_PAUSE = 1.0  # between two writes of what was seen of peers
 
@@ -104,6 +104,7 @@ WATCH_TIMEOUT = 1800.0  # for a person to do what is said
 KUBECTL_TIMEOUT = 200.0  # for one command, waits included
 KUBECTL_START_TIMEOUT = 15.0  # a login may ask somebody else first
 MAX_REMEMBERED = 10_000  # acknowledged numbers of each pod that can still turn out to be lost
+LATE_WRITE_TIME = 3.0  # in which a write whose answer never came takes effect, if it does: a volume's time
 RESTORE_TIMEOUT = 30.0  # for a pod to take its old value back
 PROBE_PAUSE = 0.05  # between two writes, or two reads, of one pod; more with more than PROBE_FULL_SPEED pods
 PROBE_LIST_PAUSE = 0.25  # between two questions to a pod for everybody's value

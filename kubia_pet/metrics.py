@@ -24,6 +24,7 @@ class Metrics:
 
     def __init__(self, faults: Faults | None = None) -> None:
         self._registry = CollectorRegistry()
+        self._on_purpose = faults
         if faults is not None:
             gauge = Gauge(
                 "kubia_pet_fault",
@@ -135,7 +136,8 @@ class Metrics:
 
     def readiness(self, *, ready: bool, fault: FaultKind | None) -> None:
         """Notes whether the pod is ready, and what fault its volume has."""
-        self._ready.set(ready)
+        not_ready_on_purpose = self._on_purpose is not None and self._on_purpose.has(Fault.NOT_READY)
+        self._ready.set(ready and not not_ready_on_purpose)
         for kind in FaultKind:
             self._faults.labels(kind).set(kind is fault)
 

@@ -12,8 +12,8 @@ from kubia_pet.check.result import CheckResult, Finding, Status, failed, unknown
 from kubia_pet.check.runner import Progress
 from kubia_pet.check.trial import Trial
 from kubia_pet.limits import DISRUPTION_TIMEOUT
-from kubia_pet.reach import Target
 from kubia_pet.reach.kubectl import KubectlError, kubectl
+from kubia_pet.reach.target import Target
 
 Judged = Callable[["Disruptor"], Awaitable[Finding]]
 

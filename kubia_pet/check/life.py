@@ -11,7 +11,7 @@ from kubia_pet.check.result import Finding, failed, passed
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY
-from kubia_pet.reach import Target
+from kubia_pet.reach.target import Target
 
 _PAUSE = 0.25  # seconds between two looks
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubia_pet.check.result import CheckResult, Status
-from kubia_pet.reach import Target
+from kubia_pet.reach.target import Target
 
 
 def refusal(target: Target, results: Sequence[CheckResult], kind: str) -> str | None:

@@ -18,7 +18,9 @@ from kubia_pet.check.result import Exit, Report
 from kubia_pet.check.runner import Progress, run
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.watch import watch
-from kubia_pet.reach import Target, UnreachableError, Way, reach
+from kubia_pet.reach.target import Target
+from kubia_pet.reach.way import UnreachableError, Way
+from kubia_pet.reach.ways import reach
 
 Say = Callable[[str], None]
 

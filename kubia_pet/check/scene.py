@@ -31,7 +31,7 @@ class Scene:
 
     async def restore(self) -> None:
         """Puts the old values back, as often as it is called: once."""
-        self._left += await self.trial.end()
+        self._left = await self.trial.end()
 
     def notes(self) -> list[str]:
         """What one should know beside the results."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.client.errors import AskError
+from kubia_pet.client.errors import AskError, UnansweredError
 from kubia_pet.client.pod import PodClient, Stored
-from kubia_pet.limits import ASK_CONCURRENCY, MAX_KEPT_BYTES
+from kubia_pet.limits import ASK_CONCURRENCY, LATE_WRITE_TIME, MAX_KEPT_BYTES
 from kubia_pet.reach.restore import put_back
 
 
@@ -33,6 +33,7 @@ class Trial:
         self._mark = f"kubia-pet check {secrets.token_hex(8)}"
         self._kept: dict[PodClient, Stored | None] = {}
         self._size = 0
+        self._ended: asyncio.Future[list[str]] | None = None
         self._begun: asyncio.Future[list[Written]] | None = None
 
     async def begin(self) -> list[Written]:
@@ -42,15 +43,26 @@ class Trial:
         return await asyncio.shield(self._begun)
 
     async def end(self) -> list[str]:
-        """Puts back what was there before; a sentence for each pod where that failed."""
-        if self._begun is not None:
-            self._begun.cancel()
-            await asyncio.wait([self._begun])
-        kept, self._kept = self._kept, {}
-        said = await in_parallel(
-            kept.items(), lambda each: put_back(*each, is_ours=self._is_ours), limit=ASK_CONCURRENCY
-        )
-        return [sentence for sentence in said if sentence]
+        """Puts back what was there before; a sentence for each pod where that failed.
+
+        A write under way is waited for, as it would take effect afterwards: it ends within ASK_TIMEOUT. One
+        whose answer never came may do so still, and is looked for once more.
+        """
+        if self._ended is None:
+            self._ended = asyncio.ensure_future(self._end())
+        return await asyncio.shield(self._ended)  # whoever is ended while waiting here
+
+    async def _end(self) -> list[str]:
+        written = await self._begun if self._begun else []
+        said = await in_parallel(self._kept, self._put_back, limit=ASK_CONCURRENCY)
+        late = [part.pod for part in written if isinstance(part.refusal, UnansweredError)]
+        if late:
+            await asyncio.sleep(LATE_WRITE_TIME)
+            said += await in_parallel(late, self._put_back, limit=ASK_CONCURRENCY)
+        return list(dict.fromkeys(sentence for sentence in said if sentence))
+
+    async def _put_back(self, pod: PodClient) -> str | None:
+        return await put_back(pod, self._kept[pod], is_ours=self._is_ours)
 
     def _is_ours(self, data: bytes) -> bool:
         return data.startswith(self._mark.encode())
@@ -58,6 +70,8 @@ class Trial:
     async def _write(self, pod: PodClient) -> Written:
         value = f"{self._mark} for {pod.name}\n".encode()
         try:
+            if self._ended is not None:
+                raise NotTriedError("was not written to, as the check was ended")
             before = await pod.data()
             self._size += len(before.data) if before else 0
             if self._size > MAX_KEPT_BYTES:

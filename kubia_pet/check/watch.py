@@ -7,7 +7,7 @@ from kubia_pet.check.life import Life, back, kept, lives
 from kubia_pet.check.result import CheckResult, Finding, Status, failed, unknown
 from kubia_pet.check.runner import Progress
 from kubia_pet.limits import WATCH_TIMEOUT
-from kubia_pet.reach import Target
+from kubia_pet.reach.target import Target
 
 Say = Callable[[str], None]
 

@@ -12,6 +12,7 @@ import aiohttp
 from kubia_pet.client.answer import Answer, require_known, require_ok
 from kubia_pet.client.errors import NotReachedError, RefusedError, UnansweredError
 from kubia_pet.limits import ASK_CONNECT_TIMEOUT, ASK_TIMEOUT, MAX_ANSWER_BYTES
+from kubia_pet.model.value import NO_VALUE
 
 _STORED_ON = re.compile(r"Data stored on pod (\S+)")
 # The API server's words: k8s.io/apimachinery, pkg/util/proxy/transport.go
@@ -70,9 +71,12 @@ class PodClient:
         return Answer(response.status, response.headers, body)
 
     async def data(self) -> Stored | None:
-        """The value, exactly; None where there is none."""
+        """The value, exactly; None where the pod says that there is none.
+
+        Others have a 404, too: the API server, while there is no pod of that name.
+        """
         answer = await self.ask("GET", "data")
-        if answer.status == HTTPStatus.NOT_FOUND:
+        if answer.status == HTTPStatus.NOT_FOUND and NO_VALUE in answer.text:
             return None
         require_ok(answer)
         return Stored(answer.body, answer.headers.get("ETag", ""))

@@ -168,11 +168,9 @@ class Witnesses:
         return self.verdict()
 
     async def _ask_again_and_again(self) -> None:
-        """After WITNESS_GRACE; as soon again while some have not answered, else after WITNESS_INTERVAL."""
+        """From WITNESS_GRACE on, as more peers are found; after some rounds each WITNESS_INTERVAL."""
         while True:
-            done = self._discovery is None or (
-                self._rounds and (self._rounds >= WITNESS_ROUNDS or not self._unheard())
-            )
+            done = self._discovery is None or self._rounds >= WITNESS_ROUNDS
             await asyncio.sleep(WITNESS_INTERVAL if done else WITNESS_GRACE)
             try:
                 await self.look()
@@ -194,11 +192,12 @@ class Witnesses:
         self._rounds += 1  # only now: until somebody was asked nothing is known
 
     async def _ask_peers(self, discovery: Discovery) -> None:
-        recently = asyncio.get_running_loop().time() - self._gathered_at < WITNESS_INTERVAL
+        time = asyncio.get_running_loop().time()
+        all_again = self._rounds >= WITNESS_ROUNDS and time - self._gathered_at >= WITNESS_INTERVAL
         peers = (await discovery.discover()).peers
         self._peers = tuple(peer for peer in peers if not peer.is_self)
         self._last.clear()
-        await asyncio.gather(*(self._ask(peer) for peer in (self._unheard() if recently else self._peers)))
+        await asyncio.gather(*(self._ask(peer) for peer in (self._peers if all_again else self._unheard())))
 
     async def _ask(self, peer: Peer) -> None:
         with contextlib.suppress(FetchError):

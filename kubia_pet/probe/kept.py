@@ -2,7 +2,7 @@
 
 from kubia_pet.limits import MAX_KEPT_BYTES
 from kubia_pet.probe.numbered import Kind, sighting
-from kubia_pet.reach import UnreachableError
+from kubia_pet.reach.way import UnreachableError
 
 
 class Kept:

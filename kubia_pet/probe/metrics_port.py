@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from kubia_pet.probe.counts import Counts, Snapshot
-from kubia_pet.reach import UnreachableError
+from kubia_pet.reach.way import UnreachableError
 
 PREFIX = "kubia_pet_probe_"
 HELP = {

@@ -19,7 +19,8 @@ from kubia_pet.probe.kept import Kept
 from kubia_pet.probe.report import Report
 from kubia_pet.probe.restored import restored
 from kubia_pet.probe.traffic import Traffic
-from kubia_pet.reach import Target, UnreachableError
+from kubia_pet.reach.target import Target
+from kubia_pet.reach.way import UnreachableError
 
 _TICK = 0.25  # seconds between two snapshots of the account
 

@@ -10,8 +10,8 @@ from kubia_pet.client.pod import PodClient, Stored
 from kubia_pet.limits import ASK_CONCURRENCY
 from kubia_pet.probe.kept import Kept
 from kubia_pet.probe.numbered import Kind, sighting
-from kubia_pet.reach import Target
 from kubia_pet.reach.restore import put_back
+from kubia_pet.reach.target import Target
 
 _CONNECTIONS = 20  # tried, for each pod, to reach all of them through a Service
 

@@ -11,7 +11,8 @@ from kubia_pet.probe.metrics_port import metrics_port
 from kubia_pet.probe.probe import Probe
 from kubia_pet.probe.report import Exit, as_json
 from kubia_pet.probe.table import live, write
-from kubia_pet.reach import UnreachableError, Way, reach
+from kubia_pet.reach.way import UnreachableError, Way
+from kubia_pet.reach.ways import reach
 
 
 async def run_probe(way: Way, *, through: str, seconds: float | None, output: str, port: int | None) -> int:

@@ -12,7 +12,7 @@ from kubia_pet.limits import PROBE_FULL_SPEED, PROBE_LIST_PAUSE, PROBE_PAUSE
 from kubia_pet.probe.account import Account
 from kubia_pet.probe.kept import Kept
 from kubia_pet.probe.numbered import numbered, sighting
-from kubia_pet.reach import UnreachableError
+from kubia_pet.reach.way import UnreachableError
 
 _HOPELESS = {
     401: "Writing needs a token: give its file with --token-file.",

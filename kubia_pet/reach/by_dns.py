@@ -17,7 +17,8 @@ from kubia_pet.discovery.records import Record
 from kubia_pet.discovery.resolver import ResolutionFailedError
 from kubia_pet.discovery.rotation import Rotation
 from kubia_pet.limits import ASK_CONCURRENCY, ASK_TIMEOUT
-from kubia_pet.reach.target import Target, UnreachableError, Way, host_name, in_order
+from kubia_pet.reach.target import Target, host_name, in_order
+from kubia_pet.reach.way import UnreachableError, Way
 
 _NOT_SAID = (
     "Say which set: a URL, --namespace for one that kubectl reaches, or, inside the cluster, "

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import session
 from kubia_pet.reach.kubectl import API, kubectl_proxy, listed
-from kubia_pet.reach.target import Objects, Target, UnreachableError, Way, in_order
+from kubia_pet.reach.target import Objects, Target, in_order
+from kubia_pet.reach.way import UnreachableError, Way
 
 
 @asynccontextmanager

@@ -13,7 +13,8 @@ import aiohttp
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import one_connection, session
-from kubia_pet.reach.target import Target, UnreachableError, Way, host_name, in_order
+from kubia_pet.reach.target import Target, host_name, in_order
+from kubia_pet.reach.way import UnreachableError, Way
 
 Endpoint = tuple[str, int]
 

@@ -15,7 +15,7 @@ from typing import Any
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import KUBECTL_START_TIMEOUT, KUBECTL_TIMEOUT
-from kubia_pet.reach.target import UnreachableError
+from kubia_pet.reach.way import UnreachableError
 
 _END_TIMEOUT = 5.0  # seconds from SIGTERM to SIGKILL
 API = "http://localhost/"  # the proxy takes only such a Host

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kubia_pet.config import ENV_PREFIX, Address, Settings
-from kubia_pet.reach.target import Way
+from kubia_pet.reach.way import Way
 
 _OPTIONS = (
     click.argument("url", required=False),

@@ -10,24 +10,6 @@ from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 
 
-class UnreachableError(Exception):
-    """Nothing can be said of this set from here; the text is a sentence."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Way:
-    """Where the set is, as the user says it: a URL, a namespace for kubectl, or neither: from inside."""
-
-    url: str | None = None
-    namespace: str | None = None
-    selector: str = "app=kubia"
-    service: str | None = None
-    public: str | None = None
-    nameserver: tuple[str, int] | None = None
-    port: int = 8080
-    token: str | None = None
-
-
 @dataclass(frozen=True)
 class Objects:
     """What the API server says, each as its JSON object; None: one may not ask for these."""

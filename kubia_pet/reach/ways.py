@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from kubia_pet.reach.by_dns import by_dns
 from kubia_pet.reach.by_kubectl import by_kubectl
 from kubia_pet.reach.by_url import by_url
-from kubia_pet.reach.target import Target, Way
+from kubia_pet.reach.target import Target
+from kubia_pet.reach.way import Way
 
 
 def reach(way: Way) -> AbstractAsyncContextManager[Target]:

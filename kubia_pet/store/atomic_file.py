@@ -54,12 +54,12 @@ class AtomicFile:
     def stage(self, directory: int, data: bytes, mark: Callable[[int], None] | None = None) -> None:
         """The part of `replace` that nobody sees: the new file is durable, under its temporary name.
 
-        `mark` is called with it, open, before it is fsynced: an extended attribute set there is as durable as
-        the bytes, and comes and goes with them.
+        `mark` is called with it, open to read and write, before it is fsynced: an extended attribute that it
+        sets is as durable as the bytes, and comes and goes with them.
         """
         try:
             self.discard(directory)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             file = os.open(self.temporary, flags, 0o644, dir_fd=directory)
             try:
                 rest = memoryview(data)

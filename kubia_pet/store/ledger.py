@@ -32,10 +32,11 @@ class Ledger:
         self._volume = self._directory = -1
         self._slots: CommitSlots | None = None
         self._counted = 0  # commits that this start began
+        self._judged: Found | None = None  # what was in the value's place when that was judged last
         self._faults: dict[str, str] = {}  # sentences by what cannot be done
 
-    def begin(self, volume: int, found: Found) -> None:
-        """A start on the volume of this directory, with this in the value's place."""
+    def begin(self, volume: int, find: Callable[[], Found]) -> None:
+        """A start on the volume of this directory; `find` looks what is in the value's place."""
         self._leave()
         self.state, self._counted, self._volume = LedgerState(), 0, volume
         self._faults.clear()
@@ -49,6 +50,7 @@ class Ledger:
         except OSError as error:
             self._fails("The ledger cannot be read", error)
             return
+        self._judged = found = find()
         removal = self._slots.removal() if self._slots is not None else None
         new = Record(secrets.token_hex(16), now(), (), self.identity.name)
         going_on = opened(before, self._start, found, removal, new=new, damage=damage, keep=MAX_STARTS)
@@ -90,6 +92,7 @@ class Ledger:
 
     def committed(self, commit: Commit | None) -> None:
         """It is durable."""
+        self._judged = None
         self.state = replace(self.state, commit=commit, changed=None)
 
     def number_of(self, digest: Callable[[], str]) -> Commit | None:
@@ -106,6 +109,7 @@ class Ledger:
             if self._write(record):
                 commit = self.state.commit if self._is_as_it_left(found) else found.commit
                 self.state = replace(self.state, record=record, commit=commit, changed=None)
+                self._judged = found
 
     def note(self, *findings: Finding) -> None:
         """Keeps what was found, through restarts, until somebody adopts the volume."""
@@ -123,15 +127,18 @@ class Ledger:
                 lambda: ledger_file.write_witness(self._directory, witness),
             )
 
-    def look(self, found: Callable[[], Found]) -> None:
+    def look(self, find: Callable[[], Found]) -> None:
         """Looks whether somebody else changed the value, or began here too; mends what could not be done."""
         record = self.state.record
         if record is None:
             if self._volume >= 0:
-                self.begin(self._volume, found())
+                self.begin(self._volume, find)
             return
-        changed, finding = observed(record, self.state.commit, found())
-        self.state = replace(self.state, changed=changed)
+        finding = None
+        if (found := find()) != self._judged:
+            self._judged = found
+            changed, finding = observed(record, self.state.commit, found)
+            self.state = replace(self.state, changed=changed)
         if not self.state.durable:
             self._write(record)
         else:

@@ -25,6 +25,7 @@ from kubia_pet.store.errors import (
 )
 from kubia_pet.store.fsync import FsyncTimes
 from kubia_pet.store.ledger import Ledger
+from kubia_pet.store.nowait import prepare
 from kubia_pet.store.value_file import FILE, Content, ValueFile, open_value
 
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -47,6 +48,7 @@ class Volume:
         self._directory = -1  # the locked one
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
         self._locked = ""  # what was said of another process that has the lock, as long as it is not held
+        self._tells_at_once = False  # its file system tells what it has in memory, as no network's does
         self._mounted = False
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
@@ -58,7 +60,7 @@ class Volume:
             self._mounted = self.path.is_mount()
             self._hold(self._lock(wait))
             self._recover()
-            self.ledger.begin(self._directory, self.found())
+            self.ledger.begin(self._directory, self.found)
             self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
@@ -89,7 +91,7 @@ class Volume:
         if not self._publishing.acquire(blocking=False):
             return False
         try:
-            if self._own is None or self._unconfirmed:
+            if self._own is None or self._unconfirmed or not self._tells_at_once:
                 return False
             return self._value.is_missing_at_once(self._own)
         finally:
@@ -172,7 +174,7 @@ class Volume:
             self._let_go()
             self._hold(locked)
             self._recover()
-        self.ledger.begin(self._directory, self.found())
+        self.ledger.begin(self._directory, self.found)
 
     def _lock(self, wait: float) -> Locked:
         try:
@@ -239,6 +241,9 @@ class Volume:
                 self._value.forget()
             self._unconfirmed = False
 
+    def _learn(self, file: int) -> None:
+        self._tells_at_once = prepare(file)
+
     def _read(self) -> Content | None:
         with self._publishing:
             return self._numbered(self._value.read(self._directory))
@@ -250,6 +255,7 @@ class Volume:
 
     def _try_writing(self) -> None:
         """Does all of a small write but its rename."""
-        self._file.stage(self._directory, os.urandom(PROBE_BYTES))  # what could be compressed needs no room
+        # Random, as what could be compressed would need no room.
+        self._file.stage(self._directory, os.urandom(PROBE_BYTES), self._learn)
         self._file.discard(self._directory)
         sync(self._directory)

@@ -45,6 +45,7 @@ async def test_the_whole_state_comes_at_the_beginning_then_each_change(pod: Pod)
         assert headers["Content-Type"] == "text/event-stream"
         assert headers["Cache-Control"] == "no-cache"
         assert headers["X-Accel-Buffering"] == "no"
+        assert headers["Connection"] == "close"
         first = await next_state(watch)
         ledger = first.data["peers"][0].pop("ledger")
         assert (ledger["starts"], ledger["verdict"]) == (1, "good")
@@ -75,8 +76,8 @@ async def test_every_peer_is_told_of_with_the_records_that_name_it(tmp_path: Pat
         (f"kubia-0.{service}", "ready", None),
         (f"kubia-1.{service}", "ready", "from the other pod"),
     ]
-    assert state["records"] == [
-        f"_http._tcp.{service}. 1 IN SRV 0 50 {port} kubia-{ordinal}.{service}."
+    assert [line.removeprefix("_http._tcp.") for line in state["records"]] == [
+        f"{service}. 1 IN SRV 0 50 {port} kubia-{ordinal}.{service}."
         for ordinal, port in enumerate(pets.ports)
     ]
 

@@ -116,6 +116,17 @@ async def test_the_page_has_the_values_for_who_runs_no_script(pod: Pod) -> None:
     assert not {"{{pod}}", "{{rows}}"} & set(re.findall("{{[a-z]+}}", page))
 
 
+async def test_a_browser_gets_the_page_of_a_pod_whose_volume_fails_too(pod: Pod) -> None:
+    pod.data_dir.rename(pod.data_dir.with_name("elsewhere"))
+    headers = {"Accept": "text/html"}
+    async with aiohttp.ClientSession() as session, session.get(pod.url, headers=headers) as response:
+        assert response.status == 503
+        assert "Content-Security-Policy" in response.headers
+        page = await response.text()
+    assert page.startswith("<!doctype html>")
+    assert "not ready: The volume" in page
+
+
 def test_the_page_is_one_file_of_40_kib_at_most() -> None:
     begin, end = Page("kubia-0")._begin, Page("kubia-0")._end  # noqa: SLF001 - the file as it is sent
     assert len(begin) + len(end) <= 40 * 1024

@@ -9,7 +9,7 @@ from tests.support import browser
 from tests.support.local_set import LocalSet
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while Playwright runs, no asyncio test can
 def chromium() -> Iterator[Browser]:
     with browser.chromium() as running:
         yield running

@@ -71,6 +71,15 @@ def test_every_module_has_its_bytecode(engine: Engine, image: Image) -> None:
     assert pet.run("python", "-c", code) == (0, "[]\n")
 
 
+def test_no_bytecode_is_checked_against_the_date_of_its_source(engine: Engine, image: Image) -> None:
+    code = (
+        "import pathlib, sysconfig;"
+        "site = pathlib.Path(sysconfig.get_path('purelib'));"
+        "print([str(f) for f in site.rglob('*.pyc') if f.read_bytes()[4:8] != b'\\x01\\0\\0\\0'])"  # PEP 552
+    )
+    assert engine.pet(image).run("python", "-c", code) == (0, "[]\n")
+
+
 def test_it_is_fast_by_uvloop_and_the_c_parser(engine: Engine, image: Image) -> None:
     code = "import uvloop, aiohttp.http_parser as p; print(p.HttpRequestParser.__module__)"
     assert engine.pet(image).run("python", "-c", code) == (0, "aiohttp._http_parser\n")

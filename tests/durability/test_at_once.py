@@ -305,10 +305,14 @@ def test_a_file_system_that_does_not_tell_is_not_asked(tmp_path: Path) -> None:
     with fuse(tmp_path / "data") as mirrored:
         volume = Volume(mirrored.path, LIMIT)
         volume.open(0)
+        assert volume.read() is None
+        with mirrored.hung():
+            assert not volume.is_empty_at_once()
         volume.replace(b"value")
         assert data_of(volume.read()) == b"value"
         with mirrored.hung():
             assert data_of(volume.read_at_once()) is None
+            assert not volume.is_empty_at_once()
         volume.close()
 
 

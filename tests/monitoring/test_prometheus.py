@@ -33,17 +33,32 @@ class Watched:
         with suppress(OSError):
             urllib.request.urlopen(f"{self.pets.url(ordinal)}{path}", value, timeout=10).close()  # noqa: S310 - http
 
+    def set_fault(self, ordinal: int, fault: str) -> None:
+        self._request("PUT", f"{self.pets.url(ordinal)}/faults/{fault}?for=3m")
+
+    def end_faults(self, ordinal: int) -> None:
+        self._request("DELETE", f"{self.pets.url(ordinal)}/faults")
+
+    def _request(self, method: str, url: str) -> None:
+        urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10).close()  # noqa: S310 - http
+
+    def fires(self, alert: str, ordinal: int) -> bool:
+        return (alert, self.instance(ordinal)) in self.prometheus.firing()
+
+    def until_quiet(self, alert: str, ordinal: int) -> None:
+        until(f"{alert} to end for {self.instance(ordinal)}", lambda: not self.fires(alert, ordinal), 60)
+
     def until_firing(self, alert: str, ordinal: int, meanwhile: Callable[[], object] = lambda: None) -> None:
         def fires() -> bool:
             meanwhile()
-            return (alert, self.instance(ordinal)) in self.prometheus.firing()
+            return self.fires(alert, ordinal)
 
         until(f"{alert} to fire for {self.instance(ordinal)}", fires, 60)
 
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
-    with LocalSet(tmp_path) as pets:
+    with LocalSet(tmp_path, 3, "--faults") as pets:
         targets = [f"127.0.0.1:{port}" for port in pets.ports]
         with Prometheus(tmp_path, targets) as prometheus:
             yield Watched(pets, prometheus)
@@ -70,8 +85,32 @@ def test_every_pod_is_scraped_every_query_of_the_dashboard_answers_and_no_alert_
     until("each pod to be scraped some times", samples, 60)
     assert prometheus.query("sum(kubia_pet_ready)")[0]["value"][1] == "3"
     assert {each["value"][1] for each in prometheus.query("kubia_pet_peers_listed")} == {"3"}
-    assert [query for query in QUERIES if not prometheus.query(filled(query))] == []
+    empty = [query for query in QUERIES if not prometheus.query(filled(query))]
+    assert [query for query in empty if "kubia_pet_fault{" not in query] == []  # nobody has set one
     assert prometheus.firing() == set()
+
+
+FAULTS = {
+    "disk-full": "KubiaPetVolumeFull",
+    "disk-slow": "KubiaPetVolumeHung",
+    "disk-error": "KubiaPetVolumeUnavailable",
+    "not-ready": "KubiaPetNotReady",
+}
+
+
+def test_each_fault_that_is_set_on_purpose_fires_its_alert_and_ends_with_it(watched: Watched) -> None:
+    for fault, alert in FAULTS.items():
+        watched.set_fault(1, fault)
+        # Clients go on: what is wrong with a disk shows when it is used.
+        watched.until_firing(alert, 1, lambda: watched.ask(1, value=b"a value"))
+        assert watched.prometheus.query(f'kubia_pet_fault{{fault="{fault}"}} == 1'), fault
+        watched.end_faults(1)
+        watched.until_quiet(alert, 1)
+
+
+def test_a_peer_that_gives_no_answer_on_purpose_fires_for_who_asks_it(watched: Watched) -> None:
+    watched.set_fault(2, "unreachable")
+    watched.until_firing("KubiaPetPeersFailing", 0, lambda: watched.ask(0))
 
 
 def test_a_volume_that_is_gone_fires_and_is_quiet_when_it_is_back(watched: Watched) -> None:

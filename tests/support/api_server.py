@@ -29,6 +29,7 @@ class ApiServer:
     objects: dict[str, list[dict[str, Any]]]  # by the plural of their kind
     services: dict[str, Sequence[str]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
+    asked_for_nobody: int = 0  # requests to pods that are not there
     _turn: int = 0
 
     def __enter__(self) -> Self:
@@ -107,6 +108,9 @@ class ApiServer:
         if kind == "services":
             self._turn += 1
             name = self.services[name][self._turn % len(self.services[name])]
+        if name not in self.pods:
+            self.asked_for_nobody += 1
+            return _status(HTTPStatus.NOT_FOUND, f'pods "{name}" not found')
         url = f"{self.pods[name]}/{request.match_info['path']}"
         headers = {k: v for k, v in request.headers.items() if k not in {"Host", "Authorization"}}
         try:

@@ -62,7 +62,7 @@ class LocalSet:
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        until("all pods to be ready", lambda: "Lines to paste" in self.log.read_text(), 30)
+        until("all pods to be ready", lambda: "Lines to paste" in self.log.read_text(), 60)
         return self
 
     def interrupt(self) -> int:

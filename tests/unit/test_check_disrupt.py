@@ -16,7 +16,7 @@ from kubia_pet.check.life import Life, kept
 from kubia_pet.check.refusal import refusal
 from kubia_pet.check.result import CheckResult, Status, failed, passed
 from kubia_pet.client.pod import PodClient
-from kubia_pet.reach import Objects, Target
+from kubia_pet.reach.target import Objects, Target
 from tests.support.pod import until
 
 GOOD: dict[str, Any] = {

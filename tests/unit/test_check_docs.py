@@ -13,7 +13,7 @@ from kubia_pet.check.result import Exit, Status
 from kubia_pet.cli import main
 from kubia_pet.probe.counts import Counts
 from kubia_pet.probe.metrics_port import HELP
-from kubia_pet.reach import Target
+from kubia_pet.reach.target import Target
 
 ROOT = Path(__file__).parents[2]
 CHECK, PROBE = ((ROOT / "docs" / name).read_text() for name in ("check.md", "probe.md"))

@@ -9,7 +9,7 @@ from kubia_pet.check import runner
 from kubia_pet.check.result import Finding, Status, failed, passed, unknown
 from kubia_pet.check.runner import Check, Progress, run
 from kubia_pet.check.scene import Scene
-from kubia_pet.reach import Target
+from kubia_pet.reach.target import Target
 
 SCENE = Scene(Target(where="nowhere", pods=()))
 

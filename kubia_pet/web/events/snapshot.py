@@ -24,7 +24,10 @@ _ETAG = 12  # characters that tell a value from the one before
 
 @dataclass(frozen=True)
 class ClusterState:
-    """A state as one line of JSON, MAX_EVENT_BYTES at most. A TTL that runs makes no difference."""
+    """A state as one line of JSON, MAX_EVENT_BYTES at most.
+
+    It is the same by whichever of the service's names DNS was asked, and as a TTL runs.
+    """
 
     data: str = field(compare=False)
     _key: tuple[str, str]
@@ -64,20 +67,20 @@ class Snapshots:
             return await self._encoded(own, answers, await self._ledgers.of(answers.answers))
 
     async def _encoded(
-        self, own: "_Own", gathered: Gathered | None, ledgers: Mapping[str, LedgerSummary]
+        self, own: "Own", gathered: Gathered | None, ledgers: Mapping[str, LedgerSummary]
     ) -> ClusterState:
         size = Overview(self._pod, own.value, gathered).size
-        encode = _Snapshot(self._pod, own, gathered, ledgers, self._faults_set()).encoded
+        encode = Snapshot(self._pod, own, gathered, ledgers, self._faults_set()).encoded
         return await asyncio.to_thread(encode) if size > OFFLOAD_BYTES else encode()
 
-    async def _read(self) -> "_Own":
+    async def _read(self) -> "Own":
         ledger = summary_of(self._own_ledger())
         if self._faults is not None and self._faults.has(Fault.NOT_READY):
-            return _Own(None, DESCRIPTIONS[Fault.NOT_READY], ledger)
+            return Own(None, DESCRIPTIONS[Fault.NOT_READY], ledger)
         try:
-            return _Own(await self._store.read(), None, ledger)
+            return Own(await self._store.read(), None, ledger)
         except StoreError as error:
-            return _Own(None, str(error), ledger)
+            return Own(None, str(error), ledger)
 
     def _faults_set(self) -> Members | None:
         if self._faults is None:
@@ -92,7 +95,7 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
-class _Own:
+class Own:
     """This pod's value, or why its volume gives none; and its ledger."""
 
     value: Value | None
@@ -101,9 +104,11 @@ class _Own:
 
 
 @dataclass(frozen=True)
-class _Snapshot:
+class Snapshot:
+    """What there was to be seen at one moment."""
+
     pod: str
-    own: _Own
+    own: Own
     gathered: Gathered | None
     ledgers: Mapping[str, LedgerSummary]
     faults: Members | None
@@ -144,8 +149,8 @@ class _Snapshot:
         body, lines = (
             json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in (state, records)
         )
-        without_ttl = [line.split(" ", 2)[::2] for line in records]
-        return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(without_ttl)))
+        told = [line.split(" ", 2)[2] for line in records]
+        return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(told)))
 
     def _peer(self, answer: PeerResult, most: int) -> Members:
         peer = answer.peer

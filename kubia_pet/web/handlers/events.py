@@ -41,6 +41,7 @@ class EventHandlers:
         _bound_send_buffer(request)
         stream = EventSourceResponse(sep="\n", ping_interval=PING_INTERVAL, send_timeout=self._patience)
         stream.force_close()
+        stream.headers["Connection"] = "close"
         writer = await stream.prepare(request)
         if writer is None:
             raise ConnectionResetError

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.peers.witnesses import Witnesses
-from kubia_pet.store import Store
+from kubia_pet.store import Store, StoreError
 from kubia_pet.web.handlers.page import Page
 from kubia_pet.web.handlers.shared_overview import SharedOverview
 from kubia_pet.web.negotiation import HTML, prefers_html
@@ -12,6 +12,8 @@ from kubia_pet.web.problem import JSON, TEXT, json_response, preferred
 from kubia_pet.web.render import Overview
 from kubia_pet.web.replay import Work, perform
 from kubia_pet.web.route import Route
+
+_HEADERS = {"Vary": "Accept", "Cache-Control": "no-cache"}
 
 
 class OverviewHandlers:
@@ -36,10 +38,20 @@ class OverviewHandlers:
 
     async def overview(self, request: web.Request) -> web.Response:
         """This pod's value, then the cluster's: the page for a browser, text or JSON for all else."""
-        kind = HTML if prefers_html(request) else preferred(request, TEXT, JSON)
+        if prefers_html(request):
+            return await self._page_of(request)
+        kind = preferred(request, TEXT, JSON)
         body = await perform(request, self._rendering[kind])
-        headers = {"Content-Type": f"{kind}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache"}
-        return web.Response(body=body, headers=headers | (self._page.headers if kind == HTML else {}))
+        return web.Response(body=body, headers=_HEADERS | {"Content-Type": f"{kind}; charset=utf-8"})
+
+    async def _page_of(self, request: web.Request) -> web.Response:
+        """The page; also while this pod's volume fails, which it shows."""
+        headers = _HEADERS | self._page.headers | {"Content-Type": f"{HTML}; charset=utf-8"}
+        try:
+            body = await perform(request, self._rendering[HTML])
+        except StoreError as error:
+            return web.Response(status=503, body=self._page.without_value(str(error)), headers=headers)
+        return web.Response(body=body, headers=headers)
 
     async def peers(self, _: web.Request) -> web.Response:
         """What discovery sees; asks no peer."""

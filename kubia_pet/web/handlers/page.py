@@ -18,6 +18,7 @@ class Page:
 
     def __init__(self, pod: str) -> None:
         page = resources.files("kubia_pet.web").joinpath("page/page.html").read_text()
+        self._pod = pod
         begin, _, end = page.replace(_POD, escape(pod)).partition(_ROWS)
         self._begin, self._end = begin.encode(), end.encode()
         self.headers = {
@@ -31,6 +32,10 @@ class Page:
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
         }
+
+    def without_value(self, sentence: str) -> bytes:
+        """The page of a pod whose volume fails, and why."""
+        return b"".join([self._begin, _row(self._pod, f"not ready: {sentence}", None), self._end])
 
     def render(self, overview: Overview) -> bytes:
         """The page with a table of what is known now, for who runs no script."""

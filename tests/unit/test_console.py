@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.console import Step, sections
+from tests.support.console import Step, sections
 
 
 def step(output: str) -> Step:

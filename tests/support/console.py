@@ -20,7 +20,7 @@ _SAME = (
     (re.compile(r"\b(\d{1,3}\.){3}\d{1,3}\b"), "ADDRESS"),
     (re.compile(r"\b(\d+[dhms])+\b"), "AGE"),
     (re.compile(r"(?<=-)(?=[a-z]*\d)[0-9a-z]{8,10}\b"), "HASH"),
-    (re.compile(r"[ \t]+"), " "),
+    (re.compile(r"[ \t\r]+"), " "),
     (re.compile(r" $", re.MULTILINE), ""),
 )
 _ANY = re.compile(r"<any [^<>]+>")

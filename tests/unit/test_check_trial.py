@@ -1,0 +1,114 @@
+"""Old values are put back whatever happens to who wrote: against a pod that takes its time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from kubia_pet.check.trial import Trial
+from kubia_pet.client.pod import PodClient
+from kubia_pet.client.sessions import session
+
+
+@dataclass
+class SlowPod:
+    """Keeps a value, as a pod does; each change takes `delay` seconds, and `lost` answers never come."""
+
+    value: bytes = b"before"
+    delay: float = 0.0
+    lost: int = 0
+    writes: int = 0
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def get(self, _: web.Request) -> web.Response:
+        return web.Response(body=self.value, headers={"ETag": f'"{self.value.hex()}"'})
+
+    async def put(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.writes += 1
+        self.written.set()
+        number = self.writes
+        await asyncio.shield(asyncio.sleep(self.delay))
+        if request.headers.get("If-Match") != f'"{self.value.hex()}"':
+            return web.Response(status=412)
+        self.value = body
+        if number <= self.lost and request.transport:
+            request.transport.abort()
+        return web.Response(text="Data stored on pod kubia-0\n")
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[tuple[SlowPod, PodClient]]:
+    pod, app = SlowPod(), web.Application()
+    app.add_routes([web.get("/data", pod.get), web.put("/data", pod.put)])
+    async with TestServer(app) as server, session() as opened:
+        yield pod, PodClient(opened, str(server.make_url("/")), name="kubia-0")
+
+
+async def test_a_write_under_way_is_waited_for_before_the_old_value_is_put_back(
+    slow: tuple[SlowPod, PodClient],
+) -> None:
+    pod, client = slow
+    pod.delay = 0.3
+    trial = Trial([client])
+    writing = asyncio.create_task(trial.begin())
+    await pod.written.wait()
+    writing.cancel()
+    assert await trial.end() == []
+    assert (pod.value, pod.writes) == (b"before", 2)
+
+
+async def test_who_is_ended_while_values_are_put_back_leaves_that_to_the_next(
+    slow: tuple[SlowPod, PodClient],
+) -> None:
+    pod, client = slow
+    trial = Trial([client])
+    await trial.begin()
+    assert pod.value.startswith(b"kubia-pet check ")
+    pod.delay = 0.3
+    pod.written.clear()
+    ending = asyncio.create_task(trial.end())
+    await pod.written.wait()
+    ending.cancel()
+    assert await trial.end() == []
+    assert (pod.value, pod.writes) == (b"before", 2)
+
+
+async def test_a_write_whose_answer_never_came_is_looked_for_again(
+    slow: tuple[SlowPod, PodClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubia_pet.check.trial.LATE_WRITE_TIME", 0.1)
+    pod, client = slow
+    pod.lost = 1
+    trial = Trial([client])
+    (part,) = await trial.begin()
+    assert part.refusal is not None
+    assert await trial.end() == []
+    assert pod.value == b"before"
+
+
+async def test_a_value_of_somebody_else_stays(slow: tuple[SlowPod, PodClient]) -> None:
+    pod, client = slow
+    trial = Trial([client])
+    await trial.begin()
+    pod.value = b"mine"
+    assert await trial.end() == []
+    assert (pod.value, pod.writes) == (b"mine", 1)
+
+
+async def test_a_pod_that_takes_its_value_back_no_more_is_told(
+    slow: tuple[SlowPod, PodClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubia_pet.reach.restore.RESTORE_TIMEOUT", 0.3)
+    pod, client = slow
+    trial = Trial([client])
+    await trial.begin()
+    client.url = "http://127.0.0.1:9/"
+    (said,) = await trial.end()
+    assert said.startswith(
+        "kubia-0 may still have this program's value instead of its own: it takes no connection"
+    )
+    assert pod.value.startswith(b"kubia-pet check ")
