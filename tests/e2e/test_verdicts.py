@@ -1,4 +1,4 @@
-"""What a volume's ledger and its peers say on a real cluster: each verdict there, and none where nothing happened."""
+"""What ledgers and witnesses say on a real cluster: each verdict, and none where nothing happened."""
 
 import json
 import uuid
@@ -85,7 +85,8 @@ def test_of_two_pods_on_one_host_path_one_waits_and_finds_it_swapped(
     assert "locked by another process" in namespace.get(second, "/readyz").text
     namespace.post(first, f"value of {first}")
 
-    namespace.kubectl("delete", "pod", first, "--grace-period=0", "--force")
+    namespace.kubectl("delete", "statefulset", "kubia", "--cascade=orphan")  # so that it has no successor
+    namespace.kubectl("delete", "pod", first)
     eventually("the other one to be ready", lambda: namespace.ready(second), 60)
 
     _becomes(namespace, second, "swapped")
@@ -101,15 +102,13 @@ def test_a_set_moved_to_another_namespace_finds_its_volumes_swapped_until_they_a
     namespace.post("kubia-0", "moved")
     claim = json.loads(namespace.kubectl("get", "pvc", "data-kubia-0", "-o", "json"))
     volume = claim["spec"]["volumeName"]
-    retain = {"spec": {"persistentVolumeReclaimPolicy": "Retain"}}
-    kubectl("patch", "pv", volume, "--patch", json.dumps(retain))
+    _reclaim(volume, "Retain")
     try:
         namespace.kubectl("delete", "statefulset", "kubia")
         namespace.kubectl("wait", "--for=delete", "pod/kubia-0", "--timeout=60s")
         namespace.kubectl("delete", "pvc", "data-kubia-0")
-        kubectl(
-            "patch", "pv", volume, "--type=json", "--patch", '[{"op": "remove", "path": "/spec/claimRef"}]'
-        )
+        free = [{"op": "remove", "path": "/spec/claimRef"}]
+        kubectl("patch", "pv", volume, "--type=json", "--patch", json.dumps(free))
         other = new_namespace(f"{namespace.name[:40]}-moved")
         spec = {key: claim["spec"][key] for key in ("accessModes", "resources", "storageClassName")}
         other.apply(
@@ -132,13 +131,7 @@ def test_a_set_moved_to_another_namespace_finds_its_volumes_swapped_until_they_a
         other.settled("kubia")
         _becomes(other, "kubia-0", "good")
     finally:
-        kubectl(
-            "patch",
-            "pv",
-            volume,
-            "--patch",
-            json.dumps(retain | {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}),
-        )
+        _reclaim(volume, "Delete")
 
 
 def test_scaling_roll_outs_forced_deletes_and_kubectl_cp_raise_no_alarm(
@@ -157,9 +150,7 @@ def test_scaling_roll_outs_forced_deletes_and_kubectl_cp_raise_no_alarm(
     _all_good(namespace, [*PODS, "kubia-2"])
     assert "restart" in ledger(namespace, "kubia-2")["verdict"]["survived"]
     for _ in range(3):
-        uid = _uid(namespace, "kubia-1")
-        namespace.kubectl("delete", "pod", "kubia-1", "--grace-period=0", "--force")
-        eventually("a successor", lambda uid=uid: _uid(namespace, "kubia-1") not in (None, uid))
+        _delete_by_force(namespace, "kubia-1")
         namespace.settled("kubia")
         _all_good(namespace, PODS)
     write = "open('/var/data/kubia.txt', 'wb').write(b'by exec')"
@@ -201,6 +192,18 @@ def _all_remember_all(namespace: Namespace) -> None:
         "both to remember each other",
         lambda: all(len(ledger(namespace, pod)["witnesses"]) == 1 for pod in PODS),
     )
+
+
+def _delete_by_force(namespace: Namespace, pod: str) -> None:
+    uid = _uid(namespace, pod)
+    namespace.kubectl("delete", "pod", pod, "--grace-period=0", "--force")
+    eventually("a successor", lambda: _uid(namespace, pod) not in (None, uid))
+
+
+def _reclaim(volume: str, policy: str) -> None:
+    """What happens to a volume whose claim is deleted."""
+    spec = {"persistentVolumeReclaimPolicy": policy}
+    kubectl("patch", "pv", volume, "--patch", json.dumps({"spec": spec}))
 
 
 def _adopt(namespace: Namespace, pod: str) -> None:
