@@ -51,38 +51,21 @@ _RESULTS = Path(__file__).with_name("results")
 )
 @click.option("--ours-pid", type=int, help="Its process, likewise.")
 @click.option(
-    "--json",
-    "json_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=_RESULTS / "latest.json",
-    help="Where all figures are written.",
-)
-@click.option(
-    "--plot",
-    "plot_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=_RESULTS / "overview-by-peers.png",
-    help="Where the curve is drawn.",
-)
-@click.option(
-    "--volumes",
+    "--results",
     type=click.Path(path_type=Path, file_okay=False),
     default=_RESULTS,
-    help="Where the pods' volumes lie meanwhile: on the kind of disk that is to be measured.",
+    help="Where figures and plot are written, and volumes lie meanwhile: on the kind of disk to be measured.",
 )
-def main(
-    *, quick: bool, only: tuple[str, ...], json_path: Path, plot_path: Path, volumes: Path, **given: Any
-) -> None:
+def main(*, quick: bool, only: tuple[str, ...], results: Path, **given: Any) -> None:
     """Measure the pet, each figure against a baseline from the same run."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     changed = {name: given[name] for name in ("rounds", "seconds") if given[name]}
     effort = dataclasses.replace(QUICK if quick else Effort(), **changed)
     about = {"when": datetime.now(UTC).isoformat(timespec="seconds")} | description()
-    for path in (volumes, json_path.parent, plot_path.parent):
-        path.mkdir(parents=True, exist_ok=True)
+    results.mkdir(parents=True, exist_ok=True)
     click.echo("\n".join(f"{name}: {value}" for name, value in about.items()))
     figures: dict[str, list[Figure]] = {}
-    with tempfile.TemporaryDirectory(prefix="volumes-", dir=volumes) as directory:
+    with tempfile.TemporaryDirectory(prefix="volumes-", dir=results) as directory:
         bench = Bench(effort, Path(directory), _server(given, "ours"), _server(given, "against"))
         for name in only or MEASUREMENTS:
             began = time.monotonic()
@@ -96,11 +79,10 @@ def main(
         "effort": dataclasses.asdict(effort),
         "figures": {name: [figure.as_json() for figure in found] for name, found in figures.items()},
     }
-    json_path.write_text(json.dumps(result, indent=2) + "\n")
-    click.echo(f"\n{json_path}")
+    (results / "latest.json").write_text(json.dumps(result, indent=2) + "\n")
     if "curve" in figures:
-        plot(figures["curve"], plot_path)
-        click.echo(plot_path)
+        plot(figures["curve"], results / "overview-by-peers.png")
+    click.echo(f"\nAll of it is in {results}")
 
 
 def _server(given: dict[str, Any], name: str) -> Server | None:

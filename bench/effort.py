@@ -13,12 +13,18 @@ class Effort:
     """Counts and times of one run of the bench."""
 
     rounds: int = 5
+    warm_up: int = 1  # rounds before them that are not counted
     seconds: int = 2  # of load, on each server, in each round
     connections: tuple[int, ...] = (1, 16, 64)
     pods: int = 10  # real ones in a set
     curve: tuple[int, ...] = (1, 3, 10, 30, 100, 300)  # peers
     crowd: int = 1000  # peers, most of them simulated
     requests: int = 1_000_000  # until resident memory is looked at again
+
+    @property
+    def turns(self) -> range:
+        """All rounds; those below 0 only warm up."""
+        return range(-self.warm_up, self.rounds)
 
 
 QUICK = Effort(rounds=1, seconds=1, curve=(1, 10, 100), requests=100_000)
@@ -43,6 +49,4 @@ class Bench:
 
     def in_turns(self, requests: Mapping[str, Request], connections: int, *, differ: bool = False) -> Samples:
         """Samples of each request, in as many rounds as this run has."""
-        return in_turns(
-            requests, connections, rounds=self.effort.rounds, seconds=self.effort.seconds, differ=differ
-        )
+        return in_turns(requests, connections, self.effort.turns, self.effort.seconds, differ=differ)

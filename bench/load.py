@@ -68,6 +68,7 @@ def load(request: Request, connections: int, seconds: int, *, differ: bool = Fal
         f"-t{connections if differ else 1}",
         f"-c{connections}",
         f"-d{seconds}s",
+        "--timeout=10s",
         "-s",
         str(_SCRIPT),
     ]
@@ -90,12 +91,12 @@ def load(request: Request, connections: int, seconds: int, *, differ: bool = Fal
 
 
 def in_turns(
-    requests: Mapping[str, Request], connections: int, *, rounds: int, seconds: int, differ: bool = False
+    requests: Mapping[str, Request], connections: int, turns: range, seconds: int, *, differ: bool = False
 ) -> Samples:
-    """Samples of each request, A B A B, after a first round that only warms up."""
+    """Samples of each request, A B A B; those of turns below 0 are not kept."""
     samples: Samples = {name: [] for name in requests}
-    for a_round in range(rounds + 1):
+    for turn in turns:
         for name, request in requests.items():
-            seen = load(request, connections, seconds if a_round else 1, differ=differ)
-            samples[name] += [seen] if a_round else []
+            seen = load(request, connections, seconds, differ=differ)
+            samples[name] += [seen] if turn >= 0 else []
     return samples

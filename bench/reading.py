@@ -35,7 +35,7 @@ def data(bench: Bench) -> Iterator[Figure]:
             "If-None-Match (304)": Request(
                 full, headers=(f"If-None-Match: {answer(f'{full.url}/data').headers['ETag']}",)
             ),
-            # HEAD
+            "HEAD": Request(blank, method="HEAD"),  # wrk would wait for the body of any other
             "GET / alone": Request(full, "/"),
             "GET / alone, as JSON": Request(full, "/", headers=("Accept: application/json",)),
         }

@@ -35,15 +35,16 @@ def curve(bench: Bench) -> Iterator[Figure]:
 
 def crowd(bench: Bench) -> Iterator[Figure]:
     """Every one of very many peers in the answer, and the event loop free for others."""
-    peers, effort = bench.effort.crowd, bench.effort
+    peers = bench.effort.crowd
+    seconds = max(bench.effort.seconds, peers // 200)  # for some answers to each connection
     samples: Samples = {"ours": []}
     with bench.servers() as servers:
-        pod = servers.crowded(peers, module="bench.watched")
+        pod = servers.crowded(peers, "--dns-timeout=10s", "--gather-timeout=10s", module="bench.watched")
         _held(pod)
         values = ask(pod.url).count("\n- ")
         first, under_load = _held(pod), []
-        for _ in range(effort.rounds):
-            samples["ours"].append(load(Request(of(pod), "/"), 16, effort.seconds))
+        for _ in range(bench.effort.rounds):
+            samples["ours"].append(load(Request(of(pod), "/"), 16, seconds))
             under_load.append(_held(pod))
     shown = f"GET / with {peers} peers"
     yield Figure(f"{shown}: their values", "in the answer", f"{peers}", [values])

@@ -22,6 +22,7 @@ from tests.support.pod import Pod, until
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _NO_DATA = "No data posted yet"  # what the original answers in the place of 404
+_IN_ONE_ANSWER = 700  # pods, with their addresses; those of more are asked for one by one
 _NGINX = """
 daemon off; master_process off; pid nginx.pid; error_log stderr crit;
 events {{ worker_connections 1024; }}
@@ -67,11 +68,11 @@ class Servers(ExitStack):
         pod.listening()
         return pod
 
-    def crowded(self, peers: int, module: str = "kubia_pet") -> Pod:
-        """A pod that sees so many peers, all but itself simulated."""
+    def crowded(self, peers: int, *options: str, module: str = "kubia_pet") -> Pod:
+        """A pod that sees so many peers, all but itself simulated: they cost little."""
         with pinned(OTHER_CORES):
-            _, names = self.enter_context(crowd(peers, apart=True))
-        pod = self.pod(names=names, module=module)
+            _, names = self.enter_context(crowd(peers, additional=peers <= _IN_ONE_ANSWER, apart=True))
+        pod = self.pod(*options, names=names, module=module)
         ask(pod.url, VALUE)
         _sees(pod, peers)
         return pod

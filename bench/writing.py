@@ -21,13 +21,13 @@ def post(bench: Bench) -> Iterator[Figure]:
         pod, server = servers.pod(), servers.bare("--commit", str(servers.volume()))
         for size, (shown, goal) in _SIZES.items():
             ours, served, bare = [], [], []
-            for a_round in range(effort.rounds + 1):  # the first only warms up
+            for turn in effort.turns:
                 times = [
                     load(Request(each, "/", "POST", size=size), 1, effort.seconds).p50
                     for each in (of(pod), server)
                 ]
                 taken = median(_commits(pod.data_dir, size, effort.seconds))
-                if a_round:
+                if turn >= 0:
                     ours.append(times[0])
                     served.append(times[1])
                     bare.append(taken)

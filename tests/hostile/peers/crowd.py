@@ -2,7 +2,8 @@
 
 `python -m tests.hostile.peers.crowd NUMBER KIND [additional] [apart]` prints both ports and serves until its
 standard input ends. One socket serves all peers; `apart` gives each an address of its own, where the loopback
-device has more than one, as on Linux: then no two share a connection.
+device has more than one, as on Linux: then no two share a connection. kubia-0 is then left to the test: a pod
+would take the port that its own record names for a wrong one of all.
 """
 
 import asyncio
@@ -45,7 +46,7 @@ async def serve(number: int, kind: str, *, additional: bool, apart: bool) -> Non
     apart = apart and sys.platform == "linux"
     async with peers(kind, "0.0.0.0" if apart else "127.0.0.1") as port:
         zone = Zone(additional=additional)
-        for ordinal in range(number):
+        for ordinal in range(apart, number):
             zone.add(f"kubia-{ordinal}", port, _address(ordinal) if apart else "127.0.0.1")
         kept: dict[tuple[str, str, int], bytes] = {}  # with many peers an answer takes long to make
 
