@@ -47,7 +47,7 @@ PROBE_BYTES = 4096  # of that write: a block, which any small value needs
 MAX_STARTS = 64  # that a volume's history has
 MAX_PARENTS = 64  # ids that it had before it was adopted
 FSYNCS_KEPT = 256  # times of the newest
-MAX_LEDGER_BYTES = 1 << 19  # of a file of the ledger: a history, or MAX_PEERS peers
+MAX_LEDGER_FILE_BYTES = 1 << 20  # a history, or all that is remembered of MAX_PEERS peers
 WITNESS_GRACE = 5.0  # after a start, before peers are asked: an answer "nobody" stays in DNS caches for 30 s
 WITNESS_INTERVAL = 60.0  # in which pods that nobody asks ask each other
 WITNESS_ROUNDS = 12  # in so short intervals: meanwhile peers start, too, and are found
@@ -135,7 +135,7 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
     own = 2 * stored  # the one that was seen last, and the one that is read
-    ledger = 4 * MAX_LEDGER_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
+    ledger = 4 * MAX_LEDGER_FILE_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
     sending = MAX_SENDING_BYTES + watching
     held = own + ledger + log + replays

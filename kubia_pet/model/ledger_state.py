@@ -31,7 +31,7 @@ class LedgerState:
     commit: Commit | None = None
     changed: str | None = None
     fault: str | None = None
-    witness: Mapping[str, Sighting] = field(default_factory=dict)
+    witness: Mapping[str, tuple[Sighting, ...]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:

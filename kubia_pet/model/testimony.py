@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kubia_pet.model.ledger import Sighting
+from kubia_pet.model.witness import KEPT
 
 POD, VOLUME, START, COMMIT = "Kubia-Pet-Pod", "Kubia-Pet-Volume", "Kubia-Pet-Start", "Kubia-Pet-Commit"
 VERDICT = "Kubia-Pet-Verdict"
@@ -26,14 +27,14 @@ class Testimony:
 
     pod: str
     own: Sighting
-    remembers: Sighting | None = None
+    remembers: tuple[Sighting, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For `GET /ledger/peers/NAME`."""
         return {
             "pod": self.pod,
             "own": asdict(self.own),
-            "remembers": self.remembers and asdict(self.remembers),
+            "remembers": [asdict(each) for each in self.remembers],
         }
 
     def as_header(self) -> dict[str, str]:
@@ -52,7 +53,9 @@ def from_json(body: bytes) -> Testimony | None:
     seen = _sighting(own)
     if not isinstance(pod, str) or not _NAME.fullmatch(pod) or seen is None:
         return None
-    return Testimony(pod, seen, _sighting(remembers))
+    if not isinstance(remembers, list) or len(remembers) > KEPT:
+        return None
+    return Testimony(pod, seen, tuple(filter(None, map(_sighting, remembers))))
 
 
 def fields_of(header: Mapping[bytes, bytes]) -> Fields:

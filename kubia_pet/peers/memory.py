@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from kubia_pet.limits import MAX_PEERS, WITNESS_PAUSE
 from kubia_pet.model.ledger import Finding, Sighting
+from kubia_pet.model.witness import seen_again
 from kubia_pet.store import Ledger, Store, StoreError
 
 
 class WitnessMemory:
-    """The last that was seen of each peer's volume, by the peer's full name; and what was found in that.
+    """What was seen of each peer's volume, by the peer's full name; and what was found in that.
 
     What changes is written at most once in WITNESS_PAUSE. Beyond MAX_PEERS whoever was not seen for longest
     is forgotten.
@@ -20,14 +21,15 @@ class WitnessMemory:
     def __init__(self, store: Store, ledger: Ledger) -> None:
         self._store = store
         self._ledger = ledger
-        self._seen: dict[str, Sighting] = {}
+        self._seen: dict[str, tuple[Sighting, ...]] = {}
+        self._told: set[str] = set()  # peers that know what there is about them, but for their newest start
         self._findings: list[Finding] = []
         self._changed = asyncio.Event()
 
     @property
-    def sightings(self) -> Mapping[str, Sighting]:
-        """All that it remembers."""
-        return self._seen
+    def newest(self) -> Mapping[str, Sighting]:
+        """The last that was seen of each."""
+        return {name: sightings[-1] for name, sightings in self._seen.items()}
 
     def load(self) -> None:
         """Takes what is on the volume."""
@@ -35,12 +37,21 @@ class WitnessMemory:
 
     def saw(self, name: str, sighting: Sighting) -> None:
         """A peer's volume was seen."""
-        before = self._seen.pop(name, None)
-        self._seen[name] = sighting  # the last one now
+        before = self._seen.pop(name, ())
+        now = seen_again(before, sighting, told=name in self._told)
+        self._seen[name] = now  # behind all others
         if len(self._seen) > MAX_PEERS:
             del self._seen[next(iter(self._seen))]
-        if before is None or replace(before, seen=sighting.seen) != sighting:
+        if not before or now[-1].start != before[-1].start:
+            self._told.discard(name)
+        if [replace(each, seen="") for each in now] != [replace(each, seen="") for each in before]:
             self._changed.set()
+
+    def tell(self, name: str) -> tuple[Sighting, ...]:
+        """What this pod remembers of a peer, for that peer, the newest last."""
+        if name in self._seen:
+            self._told.add(name)
+        return self._seen.get(name, ())
 
     def found(self, *findings: Finding) -> None:
         """Something speaks against this pod's volume."""

@@ -107,7 +107,7 @@ class Witnesses:
     @property
     def sightings(self) -> Mapping[str, Sighting]:
         """What this pod remembers of its peers' volumes, by their full names."""
-        return self._memory.sightings
+        return self._memory.newest
 
     def verdict(self) -> Verdict:
         """What is to be thought of this pod's volume now; logged when it changes."""
@@ -144,7 +144,7 @@ class Witnesses:
         own = self._ledger.state.sighting()
         if own is None or self.name is None:
             return None
-        return Testimony(self.name, own, self.sightings.get(of) if of is not None else None)
+        return Testimony(self.name, own, self._memory.tell(of) if of is not None else ())
 
     def gathered(self, peer: Peer, response: Response) -> None:
         """A peer was asked for its value, and answered."""
@@ -213,8 +213,9 @@ class Witnesses:
         state = self._ledger.state
         if state.record is not None and state.durable:
             findings = [met(state.record, self.name, peer.name, testimony.own)]
-            if testimony.remembers is not None:
-                findings.append(remembered(state.record, state.count, peer.name, testimony.remembers))
+            findings += [
+                remembered(state.record, state.count, peer.name, each) for each in testimony.remembers
+            ]
             self._memory.found(*filter(None, findings))
         return True
 

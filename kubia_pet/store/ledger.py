@@ -118,7 +118,7 @@ class Ledger:
             self.state = replace(self.state, record=noted)
             self._write(noted)
 
-    def remember(self, witness: Mapping[str, Sighting]) -> None:
+    def remember(self, witness: Mapping[str, tuple[Sighting, ...]]) -> None:
         """Keeps what was seen of peers."""
         self.state = replace(self.state, witness=dict(witness))
         if self._directory >= 0:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from kubia_pet.limits import MAX_LEDGER_BYTES
+from kubia_pet.limits import MAX_LEDGER_FILE_BYTES
 from kubia_pet.model.ledger import Finding, Kind, Record, Sighting, Start
 from kubia_pet.store.atomic_file import AtomicFile
 
@@ -76,18 +76,19 @@ def set_aside(directory: int) -> None:
     os.rename(LEDGER.name, f"damaged-{LEDGER.name}", src_dir_fd=directory, dst_dir_fd=directory)
 
 
-def read_witness(directory: int) -> dict[str, Sighting]:
+def read_witness(directory: int) -> dict[str, tuple[Sighting, ...]]:
     """What this pod remembers of its peers, by their full names; nothing where that cannot be read."""
     try:
-        members = _read(directory, WITNESS.name) or {"peers": {}}
-        return {name: Sighting(**each) for name, each in members["peers"].items()}
+        peers = (_read(directory, WITNESS.name) or {"peers": {}})["peers"].items()
+        return {name: tuple(Sighting(**each) for each in seen) for name, seen in peers if seen}
     except (DamagedError, OSError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def write_witness(directory: int, peers: Mapping[str, Sighting]) -> None:
+def write_witness(directory: int, peers: Mapping[str, tuple[Sighting, ...]]) -> None:
     """Replaces what is remembered, durably. Raises OSError."""
-    _write(directory, WITNESS, {"peers": {name: asdict(each) for name, each in peers.items()}})
+    members = {name: [asdict(each) for each in seen] for name, seen in peers.items()}
+    _write(directory, WITNESS, {"peers": members})
 
 
 def _read(directory: int, name: str) -> dict[str, Any] | None:
@@ -96,9 +97,9 @@ def _read(directory: int, name: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     with os.fdopen(file, "rb") as opened:
-        data = opened.read(MAX_LEDGER_BYTES + 1)
+        data = opened.read(MAX_LEDGER_FILE_BYTES + 1)
     try:
-        members = json.loads(data) if len(data) <= MAX_LEDGER_BYTES else None
+        members = json.loads(data) if len(data) <= MAX_LEDGER_FILE_BYTES else None
     except ValueError as error:
         raise DamagedError(f"{DIRECTORY}/{name} is not JSON.") from error
     if not isinstance(members, dict) or members.pop("format", None) != _FORMAT:
@@ -107,5 +108,5 @@ def _read(directory: int, name: str) -> dict[str, Any] | None:
 
 
 def _write(directory: int, file: AtomicFile, members: Mapping[str, Any]) -> None:
-    text = json.dumps({"format": _FORMAT, **members}, indent=1)
+    text = json.dumps({"format": _FORMAT, **members})
     file.replace(directory, text.encode() + b"\n")

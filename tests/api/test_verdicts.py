@@ -369,6 +369,8 @@ def test_volumes_swapped_emptied_copied_back_and_cloned_are_told_apart_and_adopt
     for _ in range(2):  # and through a restart
         with six.run() as pets:
             urls = urls_of(pets)
+            for url in urls:
+                ask(url)  # all see what they have now, before they ask what they had
             until("each to be told", lambda: tuple(map(verdict, urls)) == six.expected, SECONDS)  # noqa: B023 - called at once
             for url, value in zip(urls, six.values, strict=True):
                 assert ask(f"{url}/data") == ((200, value) if value else (404, "No data posted yet\n"))

@@ -24,7 +24,7 @@ def live(volume: Volume, what: str) -> None:
         case "note":
             ledger.note(Finding(Kind.LOST, "Found."))
         case "remember":
-            ledger.remember({"kubia-1": Sighting("a" * 32, "b" * 16, 1, 1, now())})
+            ledger.remember({"kubia-1": (Sighting("a" * 32, "b" * 16, 1, 1, now()),)})
         case "adopt":
             ledger.adopt(volume.found())
         case "end":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubia_pet.limits import PROBE_INTERVAL
-from tests.durability.asking import FULL, STORED, ask, get, is_ready, post
+from tests.durability.asking import FULL, NOT_FOUND, STORED, ask, get, is_ready, ledger, post
 from tests.durability.volumes import tmpfs
 from tests.support.pod import Pod, files_on, until
 
@@ -100,3 +100,33 @@ def test_a_pod_starts_on_a_full_volume_with_its_value_and_is_ready_when_there_is
         filler.unlink()
         until("the pod to be ready", lambda: is_ready(again), 5)
         assert post(again, NEW).status == STORED
+
+
+def test_a_full_volume_keeps_its_ledger_from_being_written_and_no_value_from_being_served(
+    tmp_path: Path,
+) -> None:
+    with tmpfs(tmp_path / "data", "64k") as volume:
+        filler = filled(volume)
+        for _ in range(2):
+            with Pod(volume) as pod:
+                assert get(pod).status == NOT_FOUND
+                said = ledger(pod)
+                assert said["verdict"]["verdict"] == "unknown"
+                assert "No space left on device" in said["fault"]
+        filler.unlink()
+        with Pod(volume) as pod:
+            assert ledger(pod)["verdict"]["verdict"] == "good"
+            assert ledger(pod)["fault"] is None
+            post(pod, OLD)
+            filler = filled(volume)
+            pod.kill()
+        with Pod(volume) as pod:  # which numbers its commits, though its ledger does not know of it
+            assert get(pod) == (STORED, OLD)
+            assert "No space left on device" in ledger(pod)["fault"]
+            filler.unlink()
+            post(pod, NEW)
+            pod.kill()
+        with Pod(volume) as pod:
+            assert get(pod) == (STORED, NEW)
+            assert ledger(pod)["fault"] is None
+            assert ledger(pod)["verdict"]["verdict"] == "good"
