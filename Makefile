@@ -17,8 +17,8 @@ run: .venv/run ## Run three pods, their name server and the public port on this 
 	@$(BIN)/kubia-pet local --faults
 
 test: .venv/test ## Run all tests that need neither container engine, cluster, browser nor helm
-	$(BIN)/python -m pytest $(TOGETHER) -m 'not alone' tests/unit tests/api tests/durability tests/hostile tests/compatibility
-	$(BIN)/python -m pytest -m alone tests/unit tests/api tests/durability tests/hostile tests/compatibility
+	$(BIN)/python -m pytest $(TOGETHER) -m 'not alone' tests/unit tests/api tests/durability tests/hostile tests/compatibility tests/labs
+	$(BIN)/python -m pytest -m alone tests/unit tests/api tests/durability tests/hostile tests/compatibility tests/labs
 
 coverage: .venv/test ## Run the unit and API tests and say which lines they do not reach
 	$(BIN)/python -m pytest --cov --cov-report=term tests/unit tests/api
@@ -66,7 +66,7 @@ e2e: .venv/test ## Test on the cluster that KUBECONFIG names; needs the image on
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs a cluster. With kind:"; \
 	  echo "  make image && export KUBECONFIG=\$$PWD/kubeconfig && tests/e2e/kind/up"; \
 	  echo "More in tests/e2e/README.md."; exit 1; }
-	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -n 3 --dist loadfile -m 'not alone' tests/e2e --ignore=tests/e2e/test_labs.py
+	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -n 3 --dist loadfile -m 'not alone and not policies' tests/e2e --ignore=tests/e2e/test_labs.py
 	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -m alone tests/e2e --ignore=tests/e2e/test_labs.py
 
 bench: .venv/bench ## Measure, against baselines from the same run

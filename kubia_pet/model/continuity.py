@@ -91,8 +91,9 @@ def observed(record: Record, last: Commit | None, found: Found) -> tuple[str | N
     if found.digest is None:
         return (GONE if last is not None and last.digest is not None else None), None
     commit = found.commit
-    if commit is None:
-        return (None if found.digest == record.accepted else UNNUMBERED), None
+    if commit is None:  # where no number can be kept, that is no change
+        known = (record.accepted, None if last is None else last.digest)
+        return (None if found.digest in known else UNNUMBERED), None
     if last is None or commit == last:
         return None, None
     if commit.order > last.order or all(each.id != commit.start for each in record.starts):

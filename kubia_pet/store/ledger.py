@@ -35,11 +35,10 @@ class Ledger:
         self._judged: Found | None = None  # what was in the value's place when that was judged last
         self._faults: dict[str, str] = {}  # sentences by what cannot be done
 
-    def begin(self, volume: int, found: Found) -> None:
-        """A start on the volume of this directory, with this in the value's place."""
+    def begin(self, volume: int, find: Callable[[], Found]) -> None:
+        """A start on the volume of this directory; `find` looks what is in the value's place."""
         self._leave()
         self.state, self._counted, self._volume = LedgerState(), 0, volume
-        self._judged = found
         self._faults.clear()
         damage = None
         try:
@@ -51,6 +50,7 @@ class Ledger:
         except OSError as error:
             self._fails("The ledger cannot be read", error)
             return
+        self._judged = found = find()
         removal = self._slots.removal() if self._slots is not None else None
         new = Record(secrets.token_hex(16), now(), (), self.identity.name)
         going_on = opened(before, self._start, found, removal, new=new, damage=damage, keep=MAX_STARTS)
@@ -127,17 +127,17 @@ class Ledger:
                 lambda: ledger_file.write_witness(self._directory, witness),
             )
 
-    def look(self, found: Callable[[], Found]) -> None:
+    def look(self, find: Callable[[], Found]) -> None:
         """Looks whether somebody else changed the value, or began here too; mends what could not be done."""
         record = self.state.record
         if record is None:
             if self._volume >= 0:
-                self.begin(self._volume, found())
+                self.begin(self._volume, find)
             return
         finding = None
-        if (now_there := found()) != self._judged:
-            self._judged = now_there
-            changed, finding = observed(record, self.state.commit, now_there)
+        if (found := find()) != self._judged:
+            self._judged = found
+            changed, finding = observed(record, self.state.commit, found)
             self.state = replace(self.state, changed=changed)
         if not self.state.durable:
             self._write(record)

@@ -60,7 +60,7 @@ class Volume:
             self._mounted = self.path.is_mount()
             self._hold(self._lock(wait))
             self._recover()
-            self.ledger.begin(self._directory, self.found())
+            self.ledger.begin(self._directory, self.found)
             self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
@@ -174,7 +174,7 @@ class Volume:
             self._let_go()
             self._hold(locked)
             self._recover()
-        self.ledger.begin(self._directory, self.found())
+        self.ledger.begin(self._directory, self.found)
 
     def _lock(self, wait: float) -> Locked:
         try:

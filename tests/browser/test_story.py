@@ -102,3 +102,26 @@ def test_a_pod_that_comes_back_on_another_node(chromium: Browser, tmp_path: Path
             assert "on node-2" in visitor.drawn(1)
             assert [row[3] for row in visitor.rows()] == ["node-1", "node-2"]
             visitor.require_good_manners()
+
+
+def test_a_pod_that_hangs_or_is_cut_off_is_noticed_by_its_silence(chromium: Browser, tmp_path: Path) -> None:
+    with Pod(tmp_path / "data") as pod, visiting(chromium, pod.url) as visitor:
+        pod.process.send_signal(signal.SIGSTOP)
+        visitor.page.set_default_timeout(30_000)
+        visitor.wait_seen("kubia-0 gives no answer: it said nothing for 20 s")
+        assert visitor.page.inner_text("#link") == "◌ no answer from kubia-0"
+        pod.process.send_signal(signal.SIGCONT)
+        visitor.wait_seen("kubia-0 is back after .*")
+        visitor.wait_live()
+
+
+def test_one_watcher_too_many_is_told_why(chromium: Browser, tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--max-watchers=1") as pod, visiting(chromium, pod.url):
+        context = chromium.new_context(locale="en-US")
+        page = context.new_page()
+        page.goto(pod.url)
+        page.get_by_text(
+            "◌ 1 watch this pod already, which is the most it allows: try again later."
+        ).wait_for()
+        assert page.locator("#rows tr").count() == 1, "the table that came with the page"
+        context.close()

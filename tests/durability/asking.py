@@ -1,7 +1,8 @@
 """Requests to a pod, each on a connection of its own."""
 
 import http.client
-from typing import NamedTuple
+import json
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.support.pod import Pod
@@ -38,6 +39,12 @@ def post(pod: Pod, body: bytes) -> Reply:
 def get(pod: Pod) -> Reply:
     """The value alone."""
     return ask(pod, "GET", "/data")
+
+
+def ledger(pod: Pod) -> dict[str, Any]:
+    """What the volume knows of itself."""
+    members: dict[str, Any] = json.loads(ask(pod, "GET", "/ledger").body)
+    return members
 
 
 def is_ready(pod: Pod) -> bool:

@@ -1,8 +1,13 @@
-"""A FUSE file system that shows another directory: python -m tests.durability.mirror SOURCE MOUNT SHORT.
+"""A FUSE file system that shows a directory: python -m tests.durability.mirror SOURCE MOUNT SHORT LOCKS.
 
-Stopped by SIGSTOP it is a volume that hangs; a write takes at most SHORT bytes of what it is given.
+Stopped by SIGSTOP it is a volume that hangs; a write takes at most SHORT bytes of what it is given. It has no
+extended attributes. LOCKS says whose the locks of its files are: "node", each mount has its own, as that of a
+directory always is; "server", the directory's that it shows, as with several mounts of one NFS export; "nfs",
+the same, but for files that are open for writing only.
 """
 
+import errno
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -38,7 +43,7 @@ class Mirror(mfusepy.Operations):  # type: ignore[misc] # likewise
         }
 
     def create(self, path: str, mode: int, _fi: object = None) -> int:
-        return os.open(self._below(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        return os.open(self._below(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
 
     def open(self, path: str, flags: int) -> int:
         return os.open(self._below(path), flags)
@@ -69,10 +74,38 @@ class Mirror(mfusepy.Operations):  # type: ignore[misc] # likewise
         self._below(path).unlink()
         return 0
 
+    def mkdir(self, path: str, mode: int) -> int:
+        self._below(path).mkdir(mode)
+        return 0
+
+    def chmod(self, path: str, mode: int) -> int:
+        self._below(path).chmod(mode)
+        return 0
+
+
+class LockingMirror(Mirror):
+    """One whose locks are the server's."""
+
+    def flock(self, _path: str, fh: int, op: int) -> int:
+        fcntl.flock(fh, op | fcntl.LOCK_NB)  # to wait would hold all other calls
+        return 0
+
+
+class NfsMirror(LockingMirror):
+    """One that locks what is open for writing only."""
+
+    def flock(self, path: str, fh: int, op: int) -> int:
+        if op & fcntl.LOCK_EX and fcntl.fcntl(fh, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise mfusepy.FuseOSError(errno.EBADF)
+        return super().flock(path, fh, op)
+
+
+_BY_LOCKS = {"node": Mirror, "server": LockingMirror, "nfs": NfsMirror}
+
 
 if __name__ == "__main__":
     mfusepy.FUSE(
-        Mirror(Path(sys.argv[1]), int(sys.argv[3])),
+        _BY_LOCKS[sys.argv[4]](Path(sys.argv[1]), int(sys.argv[3])),
         sys.argv[2],
         foreground=True,
         nothreads=True,

@@ -61,10 +61,11 @@ def frozen(path: Path) -> Iterator[None]:
 class Mirrored:
     """A FUSE volume at `path`, served by a process of ours: see `mirror`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: Path | None = None, locks: str = "node") -> None:
         needs("fusermount3", root=True)
         self.path = path
-        self._source = path.with_suffix(".source")
+        self._source = source or path.with_suffix(".source")
+        self._locks = locks
         self._process: subprocess.Popen[bytes]
 
     def mount(self) -> None:
@@ -78,6 +79,7 @@ class Mirrored:
             str(self._source),
             str(self.path),
             str(SHORT),
+            self._locks,
         ]
         self._process = subprocess.Popen(command)
         until("the FUSE volume", lambda: self._process.poll() is not None or os.path.ismount(self.path))
@@ -99,9 +101,9 @@ class Mirrored:
 
 
 @contextmanager
-def fuse(path: Path) -> Iterator[Mirrored]:
-    """A mounted FUSE volume."""
-    volume = Mirrored(path)
+def fuse(path: Path, source: Path | None = None, locks: str = "node") -> Iterator[Mirrored]:
+    """A mounted FUSE volume, a second mount of another one where both have the same source."""
+    volume = Mirrored(path, source, locks)
     volume.mount()
     try:
         yield volume

@@ -74,7 +74,10 @@ def test_the_notes_lines_work_when_they_are_pasted(release: Release, tmp_path: P
         said, status = shell.run(store_and_see, 60)
         assert status == 0, said
         assert "Data stored on pod kubia-0" in said
-        assert f"- kubia-0.kubia.{release.namespace.name}.svc.cluster.local: Hey there!" in said
+        seen = json.loads(said.partition("Data stored on pod kubia-0\n")[2])  # kubectl prefers JSON
+        assert [peer["value"] for peer in seen["peers"] if peer["name"].startswith("kubia-0.")] == [
+            "Hey there!"
+        ]
         said, status = shell.run(check, 240)
         assert status == 0, said
         assert "Phase:          Succeeded" in said

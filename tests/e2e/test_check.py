@@ -293,6 +293,7 @@ def test_a_volume_that_was_restored_from_a_copy(known: Namespace) -> None:
 # A network that drops one direction
 
 
+@pytest.mark.policies
 def test_a_network_that_drops_one_direction(namespace: Namespace, deploy: Deploy) -> None:
     deploy(namespace, **THREE)
     namespace.settled("kubia")

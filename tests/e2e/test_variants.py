@@ -97,6 +97,7 @@ def test_with_the_token_component_a_change_shows_it_through_the_api_server_too(
     namespace.kubectl("exec", "kubia-1", "--", "kubia-pet", "health")
 
 
+@pytest.mark.policies
 def test_the_network_policy_lets_in_peers_and_labelled_clients_and_nobody_else(
     namespace: Namespace, deploy: Deploy
 ) -> None:
