@@ -60,18 +60,20 @@ async def by_dns(way: Way) -> AsyncIterator[Target]:
             service=service,
             asks_dns=True,
             nameserver=way.nameserver,
+            port=way.port,
             unseen=unseen,
         )
 
 
 async def _alone(kept: aiohttp.ClientSession, own_host: str, way: Way) -> Target:
-    """The pod in which this runs, which has no full name."""
+    """The pod in which this runs, where it runs in one: a pet on this machine under another name is none."""
     pod = PodClient(kept, f"http://localhost:{way.port}/", name=own_host)
     try:
         said = await pod.peers()
     except AskError:
         raise UnreachableError(_NOT_SAID) from None
-    pod.name = str(said.get("pod") or own_host)
+    if said.get("pod") != own_host:
+        raise UnreachableError(_NOT_SAID)
     reason = f"{pod.name} has no full name, so that its peers are not known"
     unseen = dict.fromkeys(("dns", "public"), reason)
     return Target(where=f"inside {pod.name}", pods=(pod,), unseen=unseen)
