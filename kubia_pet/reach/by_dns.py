@@ -43,7 +43,7 @@ async def by_dns(way: Way) -> AsyncIterator[Target]:
             found, records = answer.service, answer.records
         except ResolutionFailedError as error:
             unseen["pods"] = str(error)
-        pods = await in_parallel(_pods(records), partial(_client, kept, way), limit=ASK_CONCURRENCY)
+        pods = await in_parallel(_pods(records, found), partial(_client, kept, way), limit=ASK_CONCURRENCY)
         if not pods:
             unseen.setdefault("pods", f"DNS names no pod of {service}")
             with suppress(UnreachableError):
@@ -77,8 +77,11 @@ async def _alone(kept: aiohttp.ClientSession, own_host: str, way: Way) -> Target
     return Target(where=f"inside {pod.name}", pods=(pod,), unseen=unseen)
 
 
-def _pods(records: Sequence[Record]) -> list[Record]:
-    return list({record.target.lower(): record for record in records}.values())
+def _pods(records: Sequence[Record], service: str) -> list[Record]:
+    """One record for each pod; the service's own name, where it has an address, leads to any of them."""
+    targets = {record.target.lower(): record for record in records}
+    targets.pop(service.lower(), None)
+    return list(targets.values())
 
 
 async def _client(kept: aiohttp.ClientSession, way: Way, record: Record) -> PodClient:

@@ -74,9 +74,9 @@ def deploy(tmp_path: Path) -> Callable[..., None]:
     """Applies k8s/ to a namespace, with the image under test and the kustomization's members given."""
 
     def apply(namespace: Namespace, **members: Any) -> None:
-        shutil.copytree(ROOT / "k8s", tmp_path / "k8s")
+        shutil.copytree(ROOT / "k8s", tmp_path / "k8s", dirs_exist_ok=True)
         overlay = tmp_path / "overlay"
-        overlay.mkdir()
+        overlay.mkdir(exist_ok=True)
         (overlay / "kustomization.yaml").write_text(
             json.dumps({"resources": ["../k8s"], "images": [image_under_test()]} | members)
         )
