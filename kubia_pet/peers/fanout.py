@@ -58,14 +58,18 @@ class FanOut:
             response.set_exception(error)
 
     def cancel(self) -> list[Peer]:
-        """Takes no more responses. Returns those that have not answered."""
-        late = [peer for peer, response in self._in_flight.values() if not response.done()]
+        """Takes no more responses. Returns those that have not answered: each other one was told of."""
+        for peer, response in list(self._in_flight.values()):
+            if response.done():  # in this turn of the loop
+                self._done(peer, response)
+        late = [peer for peer, _ in self._in_flight.values()]
         for _, response in self._in_flight.values():
             response.cancel()
         return late
 
     def _done(self, peer: Peer, response: asyncio.Future[Response]) -> None:
-        del self._in_flight[peer.name]
+        if self._in_flight.pop(peer.name, None) is None:
+            return  # told by cancel
         if not response.cancelled():
             self._on_done(peer, response)
         if not self._in_flight and not self._ended.done():
