@@ -17,8 +17,8 @@ run: .venv/run ## Run three pods, their name server and the public port on this 
 	@$(BIN)/kubia-pet local --faults
 
 test: .venv/test ## Run all tests that need neither container engine, cluster, browser nor helm
-	$(BIN)/python -m pytest $(TOGETHER) -m 'not alone' tests/unit tests/api tests/durability tests/hostile tests/compatibility
-	$(BIN)/python -m pytest -m alone tests/unit tests/api tests/durability tests/hostile tests/compatibility
+	$(BIN)/python -m pytest $(TOGETHER) -m 'not alone' tests/unit tests/api tests/durability tests/hostile tests/compatibility tests/labs
+	$(BIN)/python -m pytest -m alone tests/unit tests/api tests/durability tests/hostile tests/compatibility tests/labs
 
 coverage: .venv/test ## Run the unit and API tests and say which lines they do not reach
 	$(BIN)/python -m pytest --cov --cov-report=term tests/unit tests/api

@@ -15,13 +15,13 @@ import click
 from bench import living, reading, scaling, writing
 from bench.effort import QUICK, Bench, Effort
 from bench.figures import Figure, table
-from bench.load import WRK
+from bench.load import LoadError, Server
 from bench.machine import description
 from bench.plot import plot
-from bench.processes import Server
 
 MEASUREMENTS = {
     "data": reading.data,
+    "clients": reading.clients,
     "overview": reading.overview,
     "curve": scaling.curve,
     "crowd": scaling.crowd,
@@ -29,7 +29,6 @@ MEASUREMENTS = {
     "writers": writing.writers,
     "start": living.start,
     "memory": living.memory,
-    "idle": living.idle,
 }
 _RESULTS = Path(__file__).with_name("results")
 
@@ -40,68 +39,50 @@ _RESULTS = Path(__file__).with_name("results")
     "--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="Measure this; repeatable."
 )
 @click.option("--rounds", type=click.IntRange(1), help="How often each server has its turn.")
-@click.option("--seconds", type=click.FloatRange(0.05), help="Of load in one turn.")
+@click.option("--seconds", type=click.IntRange(1), help="Of load in one turn.")
 @click.option(
     "--against",
     metavar="URL",
-    help="Another server, measured in turns with ours by data and overview. Its value is overwritten.",
+    help="Another server, with a value or without, measured in turns with ours by data and overview.",
 )
 @click.option("--against-pid", type=int, help="Its process, where that is on this machine: for its CPU time.")
-@click.option("--ours", metavar="URL", help="A pod in the place of those that data and overview start.")
+@click.option(
+    "--ours", metavar="URL", help="A pod, as it is, in the place of those that data and overview start."
+)
 @click.option("--ours-pid", type=int, help="Its process, likewise.")
 @click.option(
-    "--json",
-    "json_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=_RESULTS / "latest.json",
-    help="Where all figures are written.",
-)
-@click.option(
-    "--plot",
-    "plot_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=_RESULTS / "overview-by-peers.png",
-    help="Where the curve is drawn.",
-)
-@click.option(
-    "--volumes",
+    "--results",
     type=click.Path(path_type=Path, file_okay=False),
     default=_RESULTS,
-    help="Where the pods' volumes lie meanwhile: on the kind of disk that is to be measured.",
+    help="Where figures and plot are written, and volumes lie meanwhile: on the kind of disk to be measured.",
 )
-def main(
-    *, quick: bool, only: tuple[str, ...], json_path: Path, plot_path: Path, volumes: Path, **given: Any
-) -> None:
+def main(*, quick: bool, only: tuple[str, ...], results: Path, **given: Any) -> None:
     """Measure the pet, each figure against a baseline from the same run."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     changed = {name: given[name] for name in ("rounds", "seconds") if given[name]}
     effort = dataclasses.replace(QUICK if quick else Effort(), **changed)
-    effort = dataclasses.replace(effort, warm_up=min(effort.warm_up, effort.seconds))
-    about = (
-        {"when": datetime.now(UTC).isoformat(timespec="seconds")}
-        | description()
-        | {"load": "wrk" if WRK and effort.seconds >= 1 else "bench/load.py"}
-    )
-    for path in (volumes, json_path.parent, plot_path.parent):
-        path.mkdir(parents=True, exist_ok=True)
+    about = {"when": datetime.now(UTC).isoformat(timespec="seconds")} | description()
+    results.mkdir(parents=True, exist_ok=True)
     click.echo("\n".join(f"{name}: {value}" for name, value in about.items()))
     figures: dict[str, list[Figure]] = {}
-    with tempfile.TemporaryDirectory(prefix="volumes-", dir=volumes) as directory:
+    with tempfile.TemporaryDirectory(prefix="volumes-", dir=results) as directory:
         bench = Bench(effort, Path(directory), _server(given, "ours"), _server(given, "against"))
         for name in only or MEASUREMENTS:
             began = time.monotonic()
-            figures[name] = list(MEASUREMENTS[name](bench))
+            try:
+                figures[name] = list(MEASUREMENTS[name](bench))
+            except LoadError as error:
+                raise click.ClickException(str(error)) from error
             click.echo(f"\n{name}, in {time.monotonic() - began:.0f} s\n{table(figures[name])}")
     result = {
         "machine": about,
         "effort": dataclasses.asdict(effort),
         "figures": {name: [figure.as_json() for figure in found] for name, found in figures.items()},
     }
-    json_path.write_text(json.dumps(result, indent=2) + "\n")
-    click.echo(f"\n{json_path}")
+    (results / "latest.json").write_text(json.dumps(result, indent=2) + "\n")
     if "curve" in figures:
-        plot(figures["curve"], plot_path)
-        click.echo(plot_path)
+        plot(figures["curve"], results / "overview-by-peers.png")
+    click.echo(f"\nAll of it is in {results}")
 
 
 def _server(given: dict[str, Any], name: str) -> Server | None:

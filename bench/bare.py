@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from bench import loop
 from bench.commit import commit
+from tests.support.constant import Constant
 
 VALUE = b"Hey there! This greeting is as long as greetings are, 64 bytes.\n"
 # The header fields of a pod's answer, so that as many bytes are written.
@@ -24,22 +24,11 @@ ANSWER = (
 )
 
 
-class Constant(asyncio.Protocol):
-    """Answers each request, which must have no body, with the same bytes."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as documented
-        """Keeps the transport."""
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """One answer for each end of a header."""
-        self._transport.write(ANSWER * data.count(b"\r\n\r\n"))
-
-
 class Committing(Constant):
     """Answers each request when its body is committed in `directory`; holds the loop meanwhile."""
 
     def __init__(self, directory: int) -> None:
+        super().__init__(ANSWER)
         self._directory = directory
         self._pieces: list[bytes] = []
         self._missing = 0
@@ -54,23 +43,21 @@ class Committing(Constant):
         if not self._missing:
             commit(self._directory, b"".join(self._pieces))
             self._pieces.clear()
-            self._transport.write(ANSWER)
-
-
-async def listen(servers: int, protocol: Callable[[], asyncio.Protocol] = Constant) -> list[int]:
-    """The ports of so many servers."""
-    create = asyncio.get_running_loop().create_server
-    started = [await create(protocol, "127.0.0.1", 0, backlog=1024) for _ in range(servers)]
-    return [server.sockets[0].getsockname()[1] for server in started]
+            self.transport.write(ANSWER)
 
 
 async def _serve(protocol: Callable[[], asyncio.Protocol]) -> None:
-    print(*await listen(1, protocol), flush=True)  # noqa: T201 - what the caller reads
-    await asyncio.Event().wait()
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - what the caller reads
+    await server.serve_forever()
 
 
 if __name__ == "__main__":
+    try:
+        from uvloop import run
+    except ImportError:  # as for a pod it is an extra
+        from asyncio import run
     if sys.argv[1:2] == ["--commit"]:
-        loop.run(_serve(partial(Committing, os.open(sys.argv[2], os.O_RDONLY | os.O_DIRECTORY))))
+        run(_serve(partial(Committing, os.open(sys.argv[2], os.O_RDONLY | os.O_DIRECTORY))))
     else:
-        loop.run(_serve(Constant))
+        run(_serve(partial(Constant, ANSWER)))

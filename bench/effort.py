@@ -1,26 +1,33 @@
 """How much is measured: what the measurements share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.processes import Processes, Server
+from bench.load import Request, Samples, Server, in_turns
+from bench.servers import Servers, has_value
 
 
 @dataclass(frozen=True)
 class Effort:
-    """Counts and times (in seconds) of one run of the bench."""
+    """Counts and times of one run of the bench."""
 
-    rounds: int = 7
-    seconds: float = 3.0  # of load, on each server, in each round
-    warm_up: float = 2.0
+    rounds: int = 5
+    warm_up: int = 1  # rounds before them that are not counted
+    seconds: int = 2  # of load, on each server, in each round
+    connections: tuple[int, ...] = (1, 16, 64)
     pods: int = 10  # real ones in a set
     curve: tuple[int, ...] = (1, 3, 10, 30, 100, 300)  # peers
-    crowd: int = 500  # peers, most of them simulated
-    requests: int = 100_000  # until resident memory is looked at again
-    idle: float = 10.0
+    crowd: int = 1000  # peers, most of them simulated
+    requests: int = 1_000_000  # until resident memory is looked at again
+
+    @property
+    def turns(self) -> range:
+        """All rounds; those below 0 only warm up."""
+        return range(-self.warm_up, self.rounds)
 
 
-QUICK = Effort(rounds=2, seconds=1.0, warm_up=1.0, curve=(1, 10, 100), requests=10_000, idle=3.0)
+QUICK = Effort(rounds=1, seconds=1, curve=(1, 10, 100), requests=100_000)
 
 
 @dataclass(frozen=True)
@@ -32,11 +39,14 @@ class Bench:
     ours: Server | None = None
     against: Server | None = None
 
-    def processes(self) -> Processes:
+    def servers(self) -> Servers:
         """For one measurement."""
-        return Processes(self.directory)
+        return Servers(self.directory)
 
-    def opposed(self, ours: Server, bare: Server) -> dict[str, Server]:
-        """The servers to compare, by the names they have in the table."""
-        servers = {"ours": self.ours or ours, "bare": bare}
-        return servers | ({"against": self.against} if self.against else {})
+    def rivals(self, *, valued: bool) -> dict[str, Server]:
+        """The other server, where it has a value or none as wanted: it is taken as it is."""
+        return {"against": self.against} if self.against and has_value(self.against) is valued else {}
+
+    def in_turns(self, requests: Mapping[str, Request], connections: int, *, differ: bool = False) -> Samples:
+        """Samples of each request, in as many rounds as this run has."""
+        return in_turns(requests, connections, self.effort.turns, self.effort.seconds, differ=differ)

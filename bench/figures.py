@@ -1,9 +1,14 @@
 """A figure: what was measured in each round, and its ratio to a baseline measured in the same round."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from statistics import median
 from typing import Any
+
+from bench.load import Samples
+
+_OF_SAMPLE = {"requests/s": "rate", "p50 ms": "p50", "p99 ms": "p99", "CPU µs": "cpu"}
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,16 @@ class Figure:
         return about | {"ours": _summary(self.ours), "bases": bases}
 
 
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest of `values` that is not less than so many percent of them."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+def compare(
+    name: str, unit: str, goal: str, samples: Samples, ours: str, *bases: str, peers: int | None = None
+) -> Iterator[Figure]:
+    """What the samples named `ours` and `bases` saw in this unit; without those that did not see it."""
+    value = attrgetter(_OF_SAMPLE[unit])
+    seen = {who: [value(each) for each in samples[who]] for who in (ours, *bases) if who in samples}
+    known = {who: values for who, values in seen.items() if None not in values}
+    if ours in known:
+        mine = known.pop(ours)
+        yield Figure(name, unit, goal, mine, known, peers)
 
 
 def table(figures: Iterable[Figure]) -> str:

@@ -1,4 +1,4 @@
-"""What the machine tells: cores to pin to, and a process's CPU time, memory and wake-ups.
+"""What the machine tells: cores to pin to, and a process's CPU time and memory.
 
 They are read from Linux's /proc; elsewhere nothing is pinned, and those figures are left out.
 """
@@ -14,17 +14,19 @@ from pathlib import Path
 Cores = frozenset[int]
 
 
-def cores() -> tuple[Cores, Cores]:
-    """One core for the server that is measured, the others for load and peers; with one core, that."""
+def _cores() -> tuple[Cores, Cores]:
     if sys.platform != "linux":
         return frozenset(), frozenset()
     first, *others = sorted(os.sched_getaffinity(0))
     return frozenset({first}), frozenset(others or {first})
 
 
+SERVER_CORE, OTHER_CORES = _cores()  # for the server that is measured; for load and peers
+
+
 @contextmanager
 def pinned(to: Cores) -> Iterator[None]:
-    """Runs the block, and processes started in it, on these cores."""
+    """Runs the block, and threads and processes started in it, on these cores."""
     if sys.platform != "linux" or not to:
         yield
         return
@@ -46,21 +48,12 @@ def cpu_seconds(pid: int | None) -> float | None:
 
 
 def resident_mib(pid: int | None) -> float | None:
-    """Its resident memory."""
+    """Its resident memory, likewise."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except OSError:
         return None
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def wake_ups(pid: int | None) -> int | None:
-    """How often its threads have waited for something: voluntary context switches."""
-    statuses = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
-    if not statuses:
-        return None
-    found = [line.split()[1] for status in statuses for line in status.splitlines() if "voluntary" in line]
-    return sum(map(int, found[::2]))  # every second line is of nonvoluntary ones
 
 
 def description() -> dict[str, str]:

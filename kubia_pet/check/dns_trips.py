@@ -27,7 +27,7 @@ async def roundtrip(scene: Scene) -> Finding:
         async def trip(pair: tuple[Server, str, int]) -> Finding | None:
             server, target, port = pair
             for address in await names.addresses(server, target):
-                if found := await _answer_at(opened, address, port, target):
+                if found := await _answer_at(opened, address, (port, scene.target.port), target):
                     return found
             return None
 
@@ -39,12 +39,13 @@ async def roundtrip(scene: Scene) -> Finding:
     return passed("Each name leads to the pod of that name.")
 
 
-async def _answer_at(opened: aiohttp.ClientSession, address: str, port: int, target: str) -> Finding | None:
+async def _answer_at(
+    opened: aiohttp.ClientSession, address: str, ports: tuple[int, int], target: str
+) -> Finding | None:
     """What is wrong with who answers for this name at this address."""
     place = f"[{address}]" if ":" in address else address
-    ports = dict.fromkeys((port, 8080)) if port else {8080: None}  # the book's service names a wrong one
     wrong: Finding | None = None
-    for each in ports:
+    for each in dict.fromkeys(filter(None, ports)):  # the book's service names a wrong one first
         pod = PodClient(opened, f"http://{place}:{each}/", name=host_name(target), host=f"{target}:{each}")
         line = f"{target} is {address}"
         try:

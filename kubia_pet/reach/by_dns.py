@@ -43,7 +43,7 @@ async def by_dns(way: Way) -> AsyncIterator[Target]:
             found, records = answer.service, answer.records
         except ResolutionFailedError as error:
             unseen["pods"] = str(error)
-        pods = await in_parallel(_pods(records), partial(_client, kept, way), limit=ASK_CONCURRENCY)
+        pods = await in_parallel(_pods(records, found), partial(_client, kept, way), limit=ASK_CONCURRENCY)
         if not pods:
             unseen.setdefault("pods", f"DNS names no pod of {service}")
             with suppress(UnreachableError):
@@ -60,25 +60,30 @@ async def by_dns(way: Way) -> AsyncIterator[Target]:
             service=service,
             asks_dns=True,
             nameserver=way.nameserver,
+            port=way.port,
             unseen=unseen,
         )
 
 
 async def _alone(kept: aiohttp.ClientSession, own_host: str, way: Way) -> Target:
-    """The pod in which this runs, which has no full name."""
+    """The pod in which this runs, where it runs in one: a pet on this machine under another name is none."""
     pod = PodClient(kept, f"http://localhost:{way.port}/", name=own_host)
     try:
         said = await pod.peers()
     except AskError:
         raise UnreachableError(_NOT_SAID) from None
-    pod.name = str(said.get("pod") or own_host)
+    if said.get("pod") != own_host:
+        raise UnreachableError(_NOT_SAID)
     reason = f"{pod.name} has no full name, so that its peers are not known"
     unseen = dict.fromkeys(("dns", "public"), reason)
     return Target(where=f"inside {pod.name}", pods=(pod,), unseen=unseen)
 
 
-def _pods(records: Sequence[Record]) -> list[Record]:
-    return list({record.target.lower(): record for record in records}.values())
+def _pods(records: Sequence[Record], service: str) -> list[Record]:
+    """One record for each pod; the service's own name, where it has an address, leads to any of them."""
+    targets = {record.target.lower(): record for record in records}
+    targets.pop(service.lower(), None)
+    return list(targets.values())
 
 
 async def _client(kept: aiohttp.ClientSession, way: Way, record: Record) -> PodClient:

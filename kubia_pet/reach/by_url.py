@@ -46,6 +46,7 @@ async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
             service=way.service or said.get("service"),
             asks_dns=way.nameserver is not None,
             nameserver=way.nameserver,
+            port=way.port,
             unseen=unseen,
         )
 

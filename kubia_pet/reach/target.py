@@ -25,7 +25,8 @@ class Target:
 
     `service` is the headless service's full name. Each request to `public`, the other service, is a
     connection of its own, while those of one `connect` go to one pod, where that can be. `nameserver` says
-    which name server to ask, where that can be done from here, and `api` asks the API server.
+    which name server to ask, where that can be done from here, and `api` asks the API server. `port` is the
+    pods' own, where the service's records name a wrong one.
     """
 
     where: str
@@ -35,6 +36,7 @@ class Target:
     service: str | None = None
     asks_dns: bool = False
     nameserver: tuple[str, int] | None = None
+    port: int = 8080
     objects: Objects | None = None
     namespace: str | None = None
     api: PodClient | None = None

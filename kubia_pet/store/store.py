@@ -47,9 +47,8 @@ class Store:
         self._lock_wait = lock_wait
         self._observer = observer
         # One thread each: they bound what a hung volume can hold, and keep commits in order. A commit or a
-        # look is one job: as nine or seven, each a hop to a thread and back, it takes ten times as long and
-        # more on a file system in memory (python -m bench.hops). A look at what the kernel has in memory
-        # needs no thread, and a quarter of its time.
+        # look is one job: as nine or seven, each a hop to a thread and back, the hops would take far longer
+        # than the calls on a file system in memory. A look at what the kernel has in memory needs no thread.
         self._reader = WorkerThread("store-read")
         self._writer = WorkerThread("store-write")
         self._health = Health(volume, self._writer, timeout=timeout)

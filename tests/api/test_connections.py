@@ -15,7 +15,7 @@ from tests.support.streams import ask, connect, is_closed
 async def test_connections_without_a_request_make_room_before_those_that_are_used(
     tmp_path: Path, loop: dict[str, str]
 ) -> None:
-    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+    with Pod(tmp_path / "data", "--max-connections=1", "--max-watchers=0", env=loop) as pod:
         cap = 1 + CONNECTION_RESERVE
         used = await connect(pod.url)
         for _ in range(3):
@@ -37,7 +37,7 @@ async def test_a_probe_may_take_its_time_though_others_use_up_all_connections(
     tmp_path: Path, loop: dict[str, str]
 ) -> None:
     asked = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
-    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+    with Pod(tmp_path / "data", "--max-connections=1", "--max-watchers=0", env=loop) as pod:
         used = [await connect(pod.url, asked) for _ in range(1 + CONNECTION_RESERVE)]
         for reader, _ in used:
             await reader.readuntil(b"alive\n")
@@ -51,7 +51,7 @@ async def test_a_probe_may_take_its_time_though_others_use_up_all_connections(
 
 
 async def test_a_burst_of_connections_does_not_pass_the_cap(tmp_path: Path, loop: dict[str, str]) -> None:
-    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+    with Pod(tmp_path / "data", "--max-connections=1", "--max-watchers=0", env=loop) as pod:
         pod.process.send_signal(signal.SIGSTOP)  # they all wait in the backlog
         burst = [await connect(pod.url) for _ in range(300)]
         pod.process.send_signal(signal.SIGCONT)
@@ -84,7 +84,7 @@ async def test_probes_and_peers_are_answered_though_every_request_lasts(
 
 async def test_who_has_sent_no_body_yet_is_not_busy(tmp_path: Path, loop: dict[str, str]) -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"
-    with Pod(tmp_path / "data", "--max-connections=8", env=loop) as pod:
+    with Pod(tmp_path / "data", "--max-connections=8", "--max-watchers=0", env=loop) as pod:
         waiting = [await connect(pod.url, head) for _ in range(20)]
         for method, path in (("GET", "/"), ("GET", "/peers"), ("POST", "/")):
             assert statuses(await ask(pod.url, method, path)) == [200], path
@@ -96,7 +96,7 @@ async def test_who_has_awaited_a_body_for_longest_makes_room_before_those_that_a
     tmp_path: Path, loop: dict[str, str]
 ) -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
-    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+    with Pod(tmp_path / "data", "--max-connections=1", "--max-watchers=0", env=loop) as pod:
         cap = 1 + CONNECTION_RESERVE
         used = await connect(pod.url, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
         await used[0].readuntil(b"alive\n")
@@ -117,7 +117,7 @@ async def test_when_all_are_busy_the_longest_busy_one_makes_room(
     tmp_path: Path, loop: dict[str, str]
 ) -> None:
     size = 500_000
-    with Pod(tmp_path / "data", "--max-connections=1", env=loop) as pod:
+    with Pod(tmp_path / "data", "--max-connections=1", "--max-watchers=0", env=loop) as pod:
         await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
         deaf = []
         for _ in range(1 + CONNECTION_RESERVE):

@@ -31,6 +31,12 @@ async def test_head_is_get_without_its_body(strict: Pod, path: str) -> None:
         assert header_of(head, "Content-Length") == header_of(get, "Content-Length") == str(len(body_of(get)))
 
 
+async def test_head_says_how_large_an_empty_value_is(strict: Pod) -> None:
+    await exchange(strict.url, request("POST", "/", "Content-Length: 0"))
+    for method in ("GET", "HEAD"):
+        assert header_of(await ask(strict.url, method, "/data"), "Content-Length") == "0"
+
+
 @pytest.mark.parametrize("target", ["/%64ata", "/data?x=1#y", "http://elsewhere/data", "/d%61t%61?"])
 async def test_a_path_may_be_written_in_other_ways(holding: str, target: str) -> None:
     assert body_of(await ask(holding, "GET", target)) == OLD.encode()

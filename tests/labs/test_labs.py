@@ -1,33 +1,23 @@
 """The labs that need `make run` alone, command by command, as a learner would type them."""
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.console import sections
-from tests.support.labs import LABS, needs_cluster
+from tests.support.labs import LABS, make_desk, needs_cluster
 from tests.support.local_set import LocalSet
 from tests.support.reader import Reader
 from tests.support.shell import Shell
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(180)  # a minute, on a machine that has nothing else to do
 
 
 @pytest.fixture
 def reader(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reader]:
     """In a directory that has the command where a clone has it, beside what `make run` starts."""
-    command = tmp_path / ".venv" / "bin" / "kubia-pet"
-    command.parent.mkdir(parents=True)
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m kubia_pet "$@"\n')
-    command.chmod(0o755)
-    (tmp_path / ".curlrc").write_text("silent\nshow-error\n")  # no progress meter, as on a terminal
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    env = {"CURL_HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "PYTHONPATH": path}
-    with LocalSet(tmp_path, 3, "--faults") as pets, Shell(tmp_path, env) as shell:
+    with LocalSet(tmp_path, 3, "--faults") as pets, Shell(tmp_path, make_desk(tmp_path)) as shell:
         (tmp_path / "kubia-pet-data").symlink_to(pets.data_dir)
         ports = {"8053": pets.nameserver_port, "8080": pets.port}
         ports |= {str(8081 + ordinal): port for ordinal, port in enumerate(pets.ports)}

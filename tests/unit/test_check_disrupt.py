@@ -105,14 +105,14 @@ def test_what_a_pod_has_lost_is_told(after: dict[str, Life], cause: str) -> None
 
 @pytest.fixture
 def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A kubectl that knows two nodes, notes what it is told to do, and never gets a pod deleted."""
+    """A kubectl that knows two nodes, notes what it is told to do, and waits for ever for a pod to be deleted."""
     calls = tmp_path / "calls"
     ready = {"conditions": [{"type": "Ready", "status": "True"}]}
     nodes = {"items": [{"metadata": {"name": f"node-{n}"}, "spec": {}, "status": ready} for n in (1, 2)]}
     script = tmp_path / "kubectl"
     script.write_text(
         f'#!/bin/sh\necho "$*" >> {calls}\n'
-        f"case $1 in get) echo '{json.dumps(nodes)}';; --namespace) [ $3 = delete ] && sleep 30;; esac\n"
+        f"case $1 in get) echo '{json.dumps(nodes)}';; --namespace) case $3 in delete | wait) sleep 30;; esac;; esac\n"
         "exit 0\n"
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)

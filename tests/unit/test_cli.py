@@ -1,10 +1,12 @@
 """The command line teaches: what it shows works, words are completed, and and every end has its status."""
 
 import os
+import pty
 import re
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -12,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from kubia_pet.cli import main
+from tests.support.pod import Pod
 
 HELP = CliRunner().invoke(main, ["--help"], terminal_width=80).output
 PROGRAM = Path(sys.executable).with_name("kubia-pet")
@@ -90,6 +93,21 @@ def test_the_exit_status_says_how_it_ended_in_a_sentence_without_colours(
     assert said.strip()
     assert "\x1b" not in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=" ".join)
+def test_nobody_gets_colours_who_does_not_want_them(pod: Pod, environment: dict[str, str]) -> None:
+    ours, theirs = pty.openpty()
+    shown = ENVIRONMENT | {"TERM": "xterm-256color"} | environment
+    with subprocess.Popen([PROGRAM, "check", pod.url], env=shown, stdout=theirs, stderr=theirs, stdin=theirs):
+        os.close(theirs)
+        printed = b""
+        with suppress(OSError):  # the end of a terminal that nobody writes to any more
+            while piece := os.read(ours, 65536):
+                printed += piece
+    os.close(ours)
+    assert b"volume" in printed
+    assert not re.search(rb"\x1b\[(?:\d+;)*(?:3|4|9|10)\d", printed)
 
 
 def test_no_command_takes_an_option_that_it_does_not_explain() -> None:

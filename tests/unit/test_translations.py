@@ -62,8 +62,13 @@ def test_each_links_the_other_in_its_first_lines(english: Path, chinese: Path) -
 @each_pair
 def test_links_in_chinese_lead_somewhere(english: Path, chinese: Path) -> None:
     assert english.exists()
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", chinese.read_text()):
-        assert (chinese.parent / target).exists(), target
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", chinese.read_text()):
+        target = chinese.parent / path if path else chinese
+        assert target.exists(), path
+        if anchor:
+            headings = re.findall("^#+ (.+)$", outside_of_blocks(target.read_text()), flags=re.MULTILINE)
+            slugs = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+            assert anchor in slugs, f"{path}#{anchor}"
 
 
 @each_pair

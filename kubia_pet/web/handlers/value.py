@@ -72,6 +72,8 @@ class ValueHandlers:
             raise PreconditionFailedError(value)
         if is_news is not None and not is_news(value):
             return web.Response(status=304, headers=headers)
+        # aiohttp would leave an empty value's out where HEAD asks.
+        headers["Content-Length"] = str(len(value.data))
         return web.Response(body=value.data, headers=headers)
 
     def _said(self, request: web.Request) -> dict[str, str]:

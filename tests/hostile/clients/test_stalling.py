@@ -60,7 +60,7 @@ async def test_clients_that_drip_or_do_not_read_disturb_nobody(tmp_path: Path, c
 @reads_proc
 async def test_three_times_as_many_connections_as_the_cap_lock_nobody_out(tmp_path: Path) -> None:
     cap = 512 + 64
-    with Pod(tmp_path / "data") as pod:
+    with Pod(tmp_path / "data", "--max-watchers=0") as pod:
         await store(pod.url, b"value")
         quiet = ask_for(pod.url, 1.0)
         before = sockets(pod.process.pid)
