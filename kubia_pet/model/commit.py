@@ -26,8 +26,8 @@ class Commit:
         return self.number, self.count
 
     def __str__(self) -> str:
-        # At most 56 bytes: then the attribute lies in the inode, of 256 on ext4. In a block of its own it would
-        # make a commit a tenth slower.
+        # At most 56 bytes: then the attribute lies in the inode, of 256 on ext4. In a block of its own
+        # it would make a commit a tenth slower.
         digest = urlsafe_b64encode(bytes.fromhex(self.digest)).decode().rstrip("=") if self.digest else "-"
         return f"{self.number} {self.start} {self.count} {digest}"
 
