@@ -38,6 +38,8 @@ def test_random_restarts_leave_a_history_without_a_gap_and_raise_no_alarm(tmp_pa
                 if random.random() < 0.5:
                     witness.append(_seen(pod))
             (pod.terminate if random.random() < 0.4 else pod.kill)()
+    with Pod(tmp_path / "data") as pod:  # which finds out what the last one did, and does nothing itself
+        pod.terminate()
     volume = os.open(tmp_path / "data", os.O_RDONLY)
     directory = open_directory(volume)
     record = read_ledger(directory)
