@@ -118,6 +118,8 @@ class Connection(ReplayingProtocol):
         self._connections.half_close(self)
         if self._doing is not None:
             self._doing.add_done_callback(self._close_if_answered)
+        else:  # aiohttp's task for it may not have begun, and so not have found that there is no request
+            self._loop.call_soon(self._close_if_answered)
         return True
 
     async def finish_response(
@@ -129,7 +131,7 @@ class Connection(ReplayingProtocol):
             self.close()
         return sent
 
-    def _close_if_answered(self, _: asyncio.Future[Any]) -> None:
+    def _close_if_answered(self, _: asyncio.Future[Any] | None = None) -> None:
         if self._doing is not None:
             self._doing.add_done_callback(self._close_if_answered)
         elif self.owes_nothing():

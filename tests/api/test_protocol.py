@@ -120,6 +120,15 @@ async def test_a_client_that_shuts_down_its_sending_half_gets_its_answers(
             assert statuses(await exchange(pod.url, sent, end=True)) == answers
 
 
+async def test_one_that_never_sends_anything_is_let_go_however_early_it_says_so(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    with Pod(tmp_path / "data", env=loop) as pod:
+        for _ in range(50):
+            async with asyncio.timeout(5):
+                assert await exchange(pod.url, end=True) == b""
+
+
 async def test_so_does_one_whose_request_repeats_the_one_before_it(
     tmp_path: Path, loop: dict[str, str]
 ) -> None:
