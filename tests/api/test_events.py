@@ -272,23 +272,22 @@ async def test_a_peers_ledger_is_told_and_anew_when_it_has_started_again(tmp_pat
 
         first, second = start("kubia-0", "node-1"), start("kubia-1", "node-1")
         async with watching(first.url) as watch:
-            before = await _ledger_of(watch, 1, starts=1)
+            _, before = await _ledgers(watch, starts=[1, 1])
             second.kill()
             start("kubia-1", "node-2")
-            after = await _ledger_of(watch, 1, starts=2)
-            own = await _ledger_of(watch, 0, starts=1)
+            own, after = await _ledgers(watch, starts=[1, 2])
     assert (before["node"], after["node"], own["node"]) == ("node-1", "node-2", "node-1")
     assert before["volume"] == after["volume"] != own["volume"]
     assert before["created"] == after["created"]
     assert before["start"] != after["start"]
 
 
-async def _ledger_of(watch: Watch, ordinal: int, *, starts: int) -> dict[str, object]:
-    """What is told of a pod's ledger, as soon as it has started so often and peers were asked about it."""
+async def _ledgers(watch: Watch, *, starts: list[int]) -> list[dict[str, object]]:
+    """What is told of the pods' ledgers, as soon as they have started so often and all peers were asked."""
     while True:
         told = await watch.next()
         if told.name != "state":  # a ping
             continue
-        (ledger,) = (each.get("ledger") for each in told.data["peers"] if each["ordinal"] == ordinal)
-        if ledger is not None and ledger["starts"] == starts and ledger["verdict"] == "good":
-            return dict(ledger)
+        ledgers = [each.get("ledger") or {} for each in told.data["peers"]]
+        if [(each.get("starts"), each.get("verdict")) for each in ledgers] == [(n, "good") for n in starts]:
+            return ledgers

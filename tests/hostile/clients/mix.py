@@ -30,7 +30,7 @@ _KEPT: dict[bytes, int] = {
     _line("GET /metrics"): 2,
     _line("GET /openapi.json"): 2,
     _line("GET /nowhere"): 4,
-    _line("DELETE /data", "Accept: application/problem+json"): 4,
+    _line("PATCH /data", "Accept: application/problem+json"): 4,
     _line("POST /", "Origin: http://elsewhere", "Content-Length: 1", body=b"1"): 4,
     _line("POST /", "Content-Length: 20", body=b"twenty bytes of text"): 16,
     _line("PUT /", "Transfer-Encoding: chunked", body=b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"): 6,
