@@ -14,7 +14,7 @@ from kubia_pet.limits import DRAIN_TIME
 from tests.e2e.helper_pod import HelperPod, result
 from tests.e2e.kubectl import Namespace, eventually
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 Deploy = Callable[..., None]
 Figure = Callable[[str], None]
 

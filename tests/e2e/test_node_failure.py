@@ -26,6 +26,7 @@ def cables() -> Iterator[nodes.Cables]:
     kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=90s")
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(420)
 def test_a_lost_node_costs_its_pods_lines_only_and_a_forced_successor_waits_for_its_volume(
     namespace: Namespace,

@@ -17,7 +17,7 @@ from tests.e2e.test_node_failure import cables
 from tests.e2e.timeline import Look, Timeline
 
 __all__ = ["cables"]  # a fixture
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 Deploy = Callable[..., None]
 Figure = Callable[[str], None]
 SETTLED = 6.0  # seconds after which nothing changes any more, so that all that is wrong was seen

@@ -16,7 +16,7 @@ from tests.support.shell import Shell
 NAMESPACE = "walkthrough"
 DOCUMENT = ROOT / "docs" / "walkthrough.md"
 SECTIONS = sections(DOCUMENT.read_text())
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
