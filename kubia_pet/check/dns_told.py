@@ -50,6 +50,8 @@ async def srv(scene: Scene) -> Finding:
     """Whether each pod's discovery names exactly the pods that are ready."""
     deadline = asyncio.get_running_loop().time() + VIEW_PATIENCE
     views = await _telling(scene)
+    if not views:
+        return unknown("No pod says what DNS tells it.")
     while (found := _named(views)).cause and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.5)  # a DNS answer is used for its TTL
         views = [view for view in await scene.look() if view.peers]
@@ -85,6 +87,8 @@ async def roundtrip(scene: Scene) -> Finding:
     """Whether the addresses that DNS gives the pods are theirs."""
     views, objects = await scene.views(), scene.target.objects
     if objects is not None:
+        if all(view.error for view in views):
+            return unknown("No pod answers.", *(view.error or "" for view in views))
         return _as_the_api_server_knows(
             views, {pod["metadata"]["name"]: _addresses(pod) for pod in objects.pods}
         )
@@ -147,6 +151,8 @@ async def steady(scene: Scene) -> Finding:
         for pod, said in zip(pods, await in_parallel(pods, _told, limit=ASK_CONCURRENCY), strict=True):
             if said is not None:
                 seen.setdefault(pod.name, []).append(said)
+    if not seen:
+        return unknown("No pod says what DNS tells it.")
     flapping = {name: said for name, said in seen.items() if len(set(said)) > 1}
     if flapping:
         lines = [f"{name} is told {' / '.join(dict.fromkeys(said))}" for name, said in flapping.items()]

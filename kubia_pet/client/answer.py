@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from kubia_pet.client.errors import OtherValueError, RefusedError, UnansweredError
+from kubia_pet.client.errors import NotReachedError, OtherValueError, RefusedError, UnansweredError
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,17 @@ class Answer:
 
 
 def require_ok(answer: Answer) -> None:
-    """Raises RefusedError with what the answer says, unless that is a success."""
+    """Raises RefusedError with what the answer says, unless that is a success.
+
+    NotReachedError where the API server, which proxies, could not connect to the pod.
+    """
     if answer.status // 100 == 2:  # noqa: PLR2004 - 2xx
         return
     sentence = answer.text.strip()
     with_detail = re.search(r'"detail": ?"([^"]{1,300})"', sentence)
     shown = with_detail[1] if with_detail else sentence.partition("\n")[0][:300]
+    if '"kind":"Status"' in sentence and "error trying to reach service" in sentence:
+        raise NotReachedError("cannot be reached by the API server: it takes no connection")
     kind = OtherValueError if answer.status == HTTPStatus.PRECONDITION_FAILED else RefusedError
     raise kind(answer.status, shown)
 
