@@ -52,12 +52,17 @@ async def _serve(protocol: Callable[[], asyncio.Protocol]) -> None:
     await server.serve_forever()
 
 
-if __name__ == "__main__":
+def _run(protocol: Callable[[], asyncio.Protocol]) -> None:
     try:
-        from uvloop import run
-    except ImportError:  # as for a pod it is an extra
-        from asyncio import run
-    if sys.argv[1:2] == ["--commit"]:
-        run(_serve(partial(Committing, os.open(sys.argv[2], os.O_RDONLY | os.O_DIRECTORY))))
+        import uvloop  # noqa: PLC0415 - an extra, as for a pod
+    except ImportError:
+        asyncio.run(_serve(protocol))
     else:
-        run(_serve(partial(Constant, ANSWER)))
+        uvloop.run(_serve(protocol))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--commit"]:
+        _run(partial(Committing, os.open(sys.argv[2], os.O_RDONLY | os.O_DIRECTORY)))
+    else:
+        _run(partial(Constant, ANSWER))
