@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from itertools import pairwise
 
 import aiohttp
 
@@ -76,7 +77,10 @@ async def _answer_at(
 
 
 async def steady(scene: Scene) -> Finding:
-    """Whether each name server gives the same answer each time."""
+    """Whether each name server gives the same answer each time.
+
+    One that changes once is a cache that has let go of an old answer: what came before does not count.
+    """
     names = servers(scene)
 
     async def rounds(server: Server) -> list[Reply]:
@@ -84,13 +88,10 @@ async def steady(scene: Scene) -> Finding:
         for _ in range(STEADY_ROUNDS):
             replies.append(await names.ask(server, names.service, "SRV"))
             await asyncio.sleep(STEADY_PAUSE)
-        return replies
+        return _since_the_only_change(replies)
 
     answers = dict(zip(names.servers, await asyncio.gather(*map(rounds, names.servers)), strict=True))
-    kinds = {
-        server: {reply.error or reply.targets or reply.code for reply in got}
-        for server, got in answers.items()
-    }
+    kinds = {server: {_kind(reply) for reply in got} for server, got in answers.items()}
     evidence = [
         f"{shown(server)}: {' / '.join(sorted({reply.summary for reply in got}))}, of {len(got)} answers"
         for server, got in answers.items()
@@ -102,6 +103,15 @@ async def steady(scene: Scene) -> Finding:
     if len({next(iter(each)) for each in kinds.values()}) > 1:
         return failed("name-servers-differ", "The name servers give different answers.", *evidence)
     return passed(f"{STEADY_ROUNDS} answers of each of {len(answers)} name servers are the same.")
+
+
+def _kind(reply: Reply) -> object:
+    return reply.error or reply.targets or reply.code
+
+
+def _since_the_only_change(replies: list[Reply]) -> list[Reply]:
+    changes = [at for at, (one, other) in enumerate(pairwise(replies), 1) if _kind(one) != _kind(other)]
+    return replies[changes[0] :] if len(changes) == 1 else replies
 
 
 def _coming_and_going(answers: Iterable[list[Reply]]) -> list[str]:

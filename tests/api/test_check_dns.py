@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import re
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -210,6 +211,24 @@ def test_answers_that_come_and_go(pets: PetSet) -> None:
     verdict = check(*pets.inside)
     assert verdict.statuses["dns.steady"] == "failed"
     assert re.search(rf"kubia-2\.{NAME} in [789] of 12 answers", verdict.evidence("dns.steady"))
+
+
+def test_a_cache_that_lets_go_of_an_old_answer_meanwhile_is_no_name_server_that_flaps(pets: PetSet) -> None:
+    everybody = dict(pets.zone.pods)
+    stale_until: list[float] = []
+
+    def cached(query: dns.message.Message, via: str) -> Reply | Sequence[Reply]:
+        question = query.question[0]
+        if question.name.to_text() == SERVICE and question.rdtype == dns.rdatatype.SRV:
+            stale_until.append(stale_until[0] if stale_until else time.monotonic() + 0.8)
+            if time.monotonic() < stale_until[0]:
+                known = list(everybody.items())[:2]
+                return answer(query, *[f"{SERVICE} SRV 0 50 {port} {name}" for name, (port, _) in known])
+        return pets.zone(query, via)
+
+    pets.names.script = cached
+    verdict = check(*pets.inside)
+    assert verdict.statuses["dns.steady"] == "passed", verdict.members
 
 
 def test_answers_that_fail_now_and_then_as_a_pod_is_told(pets: PetSet) -> None:
