@@ -11,6 +11,8 @@ from tests.hostile.clients.vitals import reads_proc
 from tests.support.pod import Pod
 from tests.support.streams import ask, connect, is_closed
 
+pytestmark = pytest.mark.alone
+
 
 async def test_connections_without_a_request_make_room_before_those_that_are_used(
     tmp_path: Path, loop: dict[str, str]

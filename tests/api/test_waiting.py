@@ -15,6 +15,8 @@ from tests.support.dns_server import NAME, SERVICE, NameServer, Zone
 from tests.support.gathering import View, view_of
 from tests.support.pod import Pod
 
+pytestmark = pytest.mark.alone
+
 GOOD = answers(b"Hey there!", Content_Type="text/plain")
 DEADLINE = 1.2
 GRACE = 0.05 + 0.25  # 50 ms as promised, the rest for a busy machine

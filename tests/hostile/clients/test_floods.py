@@ -14,6 +14,8 @@ from tests.hostile.clients.torture import times
 from tests.hostile.clients.vitals import reads_proc, sockets
 from tests.support.pod import Pod, until
 
+pytestmark = pytest.mark.alone
+
 TORTURE = times(0, 1)
 SECONDS = times(3, 60)
 SMALL = 0.1  # seconds for a POST of 100 bytes, 99 times in 100

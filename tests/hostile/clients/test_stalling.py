@@ -11,6 +11,8 @@ from tests.hostile.clients.swarm import SwarmProcess
 from tests.hostile.clients.vitals import reads_proc, sockets
 from tests.support.pod import Pod, until
 
+pytestmark = pytest.mark.alone
+
 HEADERS, BODIES, DEAF = 1000, 200, 200
 SLOWER = 0.020  # seconds over twice the quiet value, at most
 
