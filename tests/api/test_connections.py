@@ -98,8 +98,8 @@ async def test_who_has_awaited_a_body_for_longest_makes_room_before_those_that_a
     tmp_path: Path, loop: dict[str, str]
 ) -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
-    with Pod(tmp_path / "data", "--max-connections=1", "--max-watchers=0", env=loop) as pod:
-        cap = 1 + CONNECTION_RESERVE
+    with Pod(tmp_path / "data", "--max-connections=2", "--max-watchers=0", env=loop) as pod:
+        cap = 2 + CONNECTION_RESERVE
         used = await connect(pod.url, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
         await used[0].readuntil(b"alive\n")
         waiting = [await connect(pod.url, head) for _ in range(cap - 1)]
