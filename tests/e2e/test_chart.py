@@ -76,7 +76,7 @@ def test_the_notes_lines_work_when_they_are_pasted(release: Release, tmp_path: P
         assert "Data stored on pod kubia-0" in said
         seen = json.loads(said.partition("Data stored on pod kubia-0\n")[2])  # kubectl prefers JSON
         assert [peer["value"] for peer in seen["peers"] if peer["name"].startswith("kubia-0.")] == [
-            "Hey there!"
+            "Hey there!\n"
         ]
         said, status = shell.run(check, 240)
         assert status == 0, said
