@@ -1,7 +1,7 @@
 """The DNS checks where only the pods can be asked what DNS tells them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
@@ -28,22 +28,23 @@ async def headless(scene: Scene) -> Finding:
         told = [f"{view.name}: {view.diagnostics[cause]}" for view in views if cause in view.diagnostics]
         if told:
             return failed(cause, f"{views[0].service} {what}.", *told)
-    errors = [f"{view.name}: {view.dns_error}" for view in views if view.dns_error]
-    if errors and await _lasts(scene):
-        return failed("dns-failed", "DNS gives a pod no answer.", *errors)
+    errors = {view.name: f"{view.name}: {view.dns_error}" for view in views if view.dns_error}
+    if lasting := await _lasting(scene, errors.keys()):
+        return failed("dns-failed", "DNS gives a pod no answer.", *(errors[name] for name in sorted(lasting)))
     alone = [view.name for view in views if len(view.listed) == 1]
     if len(alone) == len(views) > 1:
         return failed("nobody", f"DNS names nobody behind {views[0].service}: each pod knows itself only.")
     return passed(f"{views[0].service} is headless, as {len(views)} pods see it.")
 
 
-async def _lasts(scene: Scene) -> bool:
-    """Whether DNS goes on to fail a pod; what comes and goes is for dns.steady to tell."""
-    for _ in range(_ROUNDS // 2):
+async def _lasting(scene: Scene, failing: Collection[str]) -> Collection[str]:
+    """Which of these pods DNS fails each time; what comes and goes is for dns.steady to tell."""
+    for _ in range(_ROUNDS):
+        if not failing:
+            break
         await asyncio.sleep(2 * STEADY_PAUSE)
-        if not any(view.dns_error for view in await scene.look()):
-            return False
-    return True
+        failing = {view.name for view in await scene.look() if view.dns_error and view.name in failing}
+    return failing
 
 
 async def srv(scene: Scene) -> Finding:

@@ -1,5 +1,6 @@
 """`kubia-pet local` as a real process, for tests."""
 
+import itertools
 import os
 import re
 import signal
@@ -12,10 +13,14 @@ from typing import Self
 
 from tests.support.pod import until
 
+_OWN_PORTS = 1000  # of each worker of pytest-xdist, so that no two look at the same ones at once
+_FIRST = 20000 + _OWN_PORTS * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_starts = itertools.cycle(range(_FIRST, _FIRST + _OWN_PORTS - 20, 20))
+
 
 def free_ports(count: int) -> int:
-    """The first of `count` neighbouring ports that nothing listens on."""
-    for first in range(20000 + os.getpid() % 5000, 32000, count):
+    """The first of `count` neighbouring ports, 20 at most, that nothing listens on."""
+    for first in itertools.islice(_starts, _OWN_PORTS // 20):
         with ExitStack() as sockets:
             try:
                 for port in range(first, first + count):
@@ -62,8 +67,17 @@ class LocalSet:
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        until("all pods to be ready", lambda: "Lines to paste" in self.log.read_text(), 60)
+        try:
+            until("all pods to be ready", self._is_up, 45)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def _is_up(self) -> bool:
+        log = self.log.read_text()
+        assert self.process.poll() is None, f"kubia-pet local has ended:\n{log}"
+        return "Lines to paste" in log
 
     def interrupt(self) -> int:
         """Ctrl-C, and the exit status."""
