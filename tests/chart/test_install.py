@@ -73,6 +73,7 @@ def test_the_notes_show_a_way_that_these_values_leave_open(tmp_path: Path, value
     said = notes(tmp_path, values)
     assert way in said
     assert ("get secret mine -o 'go-template={{.data.token | base64decode}}'" in said) is ("token" in values)
+    assert '!"' not in said, "zsh would take the quote away"
     for command in re.findall(r"^    (.*)$", said, re.MULTILINE):
         subprocess.run(["bash", "-n", "-c", command], check=True)
 
@@ -84,3 +85,10 @@ def test_the_notes_name_the_release_its_namespace_and_its_first_pod(tmp_path: Pa
     assert "helm test kubia --namespace zoo" in said
     assert "{{" not in said
     assert "<no value>" not in said
+
+
+@pytest.mark.parametrize("what", ["Retain", "Delete"])
+def test_the_notes_say_whether_the_values_outlive_the_release(tmp_path: Path, what: str) -> None:
+    said = notes(tmp_path, {"claimRetention": {"whenDeleted": what}})
+    assert ("The values outlive `helm uninstall`" in said) is (what == "Retain")
+    assert ("`helm uninstall` deletes the values, too" in said) is (what == "Delete")

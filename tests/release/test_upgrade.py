@@ -1,4 +1,4 @@
-"""The documented lines that upgrade a release by Helm: the new chart's image, and the values that were given."""
+"""The documented lines that upgrade by Helm: to the new chart's image, with the values that were given."""
 
 import json
 import re
