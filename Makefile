@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 IMAGE ?= kubia-pet:dev
+# The base image. Unset: the Dockerfile's; a release's, by digest, is in image/base/Dockerfile.
+BASE ?=
 # For make package: interpreters, by path or name. Unset: this environment's, and those that pyenv has.
 PYTHONS ?=
 
@@ -57,7 +59,7 @@ arm64: ## Build the image for arm64 and try it, under emulation where this is an
 	image/arm64
 
 image: ## Build the container image
-	docker build -t $(IMAGE) .
+	docker build -t $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) .
 
 container: .venv/test ## Test the container image; needs a Docker engine
 	$(BIN)/python -m pytest -s tests/container
