@@ -25,7 +25,7 @@ SETTINGS = Settings()
 INSTRUCTIONS: list[tuple[str, str]] = re.findall(
     r"^([A-Z]+) +(.*)$", (ROOT / "Dockerfile").read_text().replace("\\\n", " "), re.MULTILINE
 )
-LOCKS = ("requirements.lock", "requirements-build.lock")
+LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-release.lock")
 
 
 def last(instruction: str) -> str:
