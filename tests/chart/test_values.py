@@ -8,6 +8,7 @@ import kubernetes_validate  # type: ignore[import-untyped] # it has annotations 
 import pytest
 import yaml
 
+from kubia_pet import __version__
 from tests.chart import operator_schema
 from tests.chart.helm import CHART, NEWEST, OLDEST, HelmError, Manifest, helm, rendered
 
@@ -33,7 +34,7 @@ class Case(NamedTuple):
 SET, POLICY = "StatefulSet kubia", "NetworkPolicy kubia"
 CASES = {
     "image.repository": Case(
-        "registry.example/zoo/pet", SET, f"{CONTAINER}/image", "registry.example/zoo/pet:1.1.0"
+        "registry.example/zoo/pet", SET, f"{CONTAINER}/image", f"registry.example/zoo/pet:{__version__}"
     ),
     "image.tag": Case("2", SET, f"{CONTAINER}/image", "kubia-pet:2"),
     "image.digest": Case(DIGEST, SET, f"{CONTAINER}/image", f"kubia-pet@{DIGEST}"),
