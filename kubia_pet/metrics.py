@@ -66,7 +66,9 @@ class Metrics:
             self._commits(outcome)
             self._lookups(outcome)
         self._ready = Gauge(
-            "kubia_pet_ready", "1 while the pod is ready, by its volume as of now.", registry=self._registry
+            "kubia_pet_ready",
+            "1 while the pod is ready; each scrape asks the volume.",
+            registry=self._registry,
         )
         self._faults = Gauge(
             "kubia_pet_volume_fault", "1 for the fault that the volume has, by its kind.", ("fault",),

@@ -166,6 +166,8 @@ def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
     limit = re.fullmatch(r"(\d+)Mi", CONTAINER["resources"]["limits"]["memory"])
     assert limit
     assert int(limit[1]) * MIB >= allowed
+    upgrading = Path(__file__).parents[2] / "docs" / "upgrading.md"
+    assert f"The memory limit is {limit[0]}:" in upgrading.read_text()
 
 
 def test_claims_outlive_scaling_and_deletion() -> None:
