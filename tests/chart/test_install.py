@@ -38,13 +38,13 @@ def notes(directory: Path, values: Any) -> str:
     "storage", [{"size": "2Gi"}, {"className": "fast"}, {"accessMode": "ReadWriteOncePod"}]
 )
 def test_another_claim_is_refused_before_with_what_to_do(tmp_path: Path, storage: dict[str, str]) -> None:
-    there = rendered()["StatefulSet kubia"]
+    there = rendered({"ordinals": {"start": 3}})["StatefulSet kubia"]
     with pytest.raises(HelmError) as caught:
-        installed(tmp_path, {"storage": storage}, there)
+        installed(tmp_path, {"storage": storage, "ordinals": {"start": 3}}, there)
     said = str(caught.value)
     assert "The claims of StatefulSet kubia are of 1Gi, the default class, ReadWriteOnce" in said
     assert "kubectl --namespace zoo delete statefulset kubia --cascade=orphan" in said
-    assert "persistentvolumeclaim data-kubia-0" in said
+    assert "persistentvolumeclaim data-kubia-3" in said
 
 
 @pytest.mark.parametrize("size", ["1Gi", "1024Mi", "1048576Ki", "1073741824"])

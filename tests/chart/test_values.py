@@ -272,16 +272,25 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
         ({"image": {"digest": "1.1.0"}}, "digest"),
         ({"replicas": -1}, "replicas"),
         ({"storage": {"size": "much"}}, "size"),
+        ({"storage": {"size": "1.1Gi"}}, "size"),  # the API server would keep it in thousandths of a byte
         ({"storage": {"accessMode": "ReadWriteMany"}}, "accessMode"),
         ({"probes": {"liveness": {"httpGet": {"path": "/"}}}}, "httpGet"),
         ({"claimRetention": {"whenScaled": "Keep"}}, "whenScaled"),
         ({"publicService": {"port": 0}}, "port"),
         ({"fullnameOverride": "Kubia"}, "fullnameOverride"),
+        ({"fullnameOverride": "1pets"}, "fullnameOverride"),
     ],
 )
 def test_what_the_schema_does_not_allow_is_refused_by_name(values: Any, complaint: str) -> None:
     with pytest.raises(HelmError, match=complaint):
         rendered(values)
+
+
+@pytest.mark.parametrize("release", ["1pets", "a.b"])
+def test_a_releases_name_that_no_service_can_have_is_refused_unless_another_is_given(release: str) -> None:
+    with pytest.raises(HelmError, match="set fullnameOverride"):
+        rendered(release=release)
+    assert "Service pets" in rendered({"fullnameOverride": "pets"}, release=release)
 
 
 def test_the_chart_passes_lint() -> None:
