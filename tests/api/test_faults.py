@@ -1,9 +1,11 @@
 """Faults set over HTTP on real pods: what each does, that it is seen, and that it ends."""
 
+import concurrent.futures
 import contextlib
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,6 +186,29 @@ def test_a_pod_that_hangs_answers_no_probe_and_goes_on_afterwards(pod: Pod) -> N
     until("it to hang", lambda: not answers(pod))
     until("it to go on", lambda: answers(pod))
     assert get(pod).text == OLD
+
+
+def test_a_pod_that_is_told_twice_to_hang_hangs_until_the_later_end(pod: Pod) -> None:
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor() as clients:
+        told = list(clients.map(lambda _: set_fault(pod, "hang", "2s"), range(8)))
+    assert all(each.ok for each in told)
+    until("it to hang", lambda: not answers(pod))
+    until("it to go on", lambda: answers(pod))
+    assert 2 <= time.monotonic() - began < 4
+
+
+def test_a_fault_that_is_ended_before_the_pod_hangs_lets_it_go_on(pod: Pod) -> None:
+    host, port = pod.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), TIMEOUT) as connection:
+        for method in ("PUT", "DELETE"):
+            connection.sendall(f"{method} /faults/hang HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        answered = b""
+        while answered.count(b"HTTP/1.1 200") < 2:
+            answered += connection.recv(1 << 16)
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        assert answers(pod)
 
 
 def answers(pod: Pod) -> bool:
