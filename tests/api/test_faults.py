@@ -172,6 +172,23 @@ def test_a_repeated_request_meets_the_fault_too(pod: Pod) -> None:
         assert (failed.status_code, failed.headers["Kubia-Pet-Fault"]) == (503, "disk-error")
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/data"), ("POST", "/")])
+def test_a_repeated_request_meets_the_end_of_the_fault_too(method: str, path: str, pod: Pod) -> None:
+    with requests.Session() as session:
+
+        def named() -> str | None:
+            answer = session.request(method, pod.url + path, data=OLD * (method == "POST"), timeout=TIMEOUT)
+            assert answer.status_code == 200
+            return answer.headers.get("Kubia-Pet-Fault")
+
+        until("a new second", lambda: time.time() % 1 < 0.1)  # in which answers are given again
+        assert named() is None
+        set_fault(pod, "forget")
+        assert named() == "forget"
+        end(pod)
+        assert named() is None
+
+
 def test_a_crash_says_nothing_to_its_client_and_has_the_status_of_a_kill(pod: Pod) -> None:
     with pytest.raises(requests.ConnectionError):
         set_fault(pod, "crash")
