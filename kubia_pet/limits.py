@@ -76,8 +76,7 @@ STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fail
 # --- faults that are set on purpose ---------------------------------------------------------------
 DEFAULT_FAULT_TIME = 30.0
 MAX_FAULT_TIME = 600.0
-SLOW_DISK_TIME = 3.0  # longer than --volume-timeout
-SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
+SLOWNESS = 3  # times its time-out that a slow disk takes, or a slow answer to a peer
 MAX_UNANSWERED_TIME = 30.0  # of a peer's request: then its connection is cut
 FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
 

@@ -59,7 +59,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     faults = Faults() if settings.faults else None
     metrics = Metrics(faults)
     store = Store(
-        volume if faults is None else FaultyVolume(volume, faults),
+        volume if faults is None else FaultyVolume(volume, faults, timeout=settings.volume_timeout),
         timeout=settings.volume_timeout,
         lock_wait=settings.lock_wait,
         observer=metrics,
@@ -120,7 +120,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     )
     app.middlewares.append(pipeline.handle)
     if faults is not None:
-        injection = FaultInjection(faults)
+        injection = FaultInjection(faults, peer_timeout=settings.peer_timeout)
         app.middlewares.append(injection.handle)
         app.on_response_prepare.append(injection.mark)
     app.on_cleanup.append(changes.end)

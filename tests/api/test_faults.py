@@ -5,6 +5,7 @@ import contextlib
 import re
 import signal
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.support.pod import Pod, until
 
 NEW = "a new value"
 OLD = "the old value"
+PEER = {"User-Agent": "kubia-pet/0"}
 TIMEOUT = 10
 
 
@@ -133,7 +135,8 @@ def test_a_disk_fails_the_old_value_stands_and_the_pod_is_not_ready(
     set_fault(pod, fault)
     refused = post(pod, NEW)
     assert (refused.status_code, refused.headers["Kubia-Pet-Fault"]) == (status, fault)
-    assert get(pod).status_code == reads
+    read = get(pod)
+    assert (read.status_code, "Kubia-Pet-Fault" in read.headers) == (reads, reads != 200)
     until("it to be not ready", lambda: not get(pod, "/readyz").ok)
     assert get(pod, "/healthz").ok
     end(pod, fault)
@@ -278,6 +281,35 @@ def test_peers_say_that_it_does_not_answer_and_clients_see_nothing(fault: str, t
                 in requests.get(local.url(0), timeout=TIMEOUT).text
             ),
         )
+
+
+@pytest.mark.parametrize("path", ["/", "/data", "/ledger", "/ledger/peers/kubia-1"])
+@pytest.mark.parametrize("fault", ["slow", "unreachable"])
+def test_nothing_that_peers_ask_is_answered_before_the_fault_ends(fault: str, path: str, pod: Pod) -> None:
+    set_fault(pod, fault)
+    with concurrent.futures.ThreadPoolExecutor() as peers:
+        asked = peers.submit(get, pod, path, **PEER)
+        with pytest.raises(TimeoutError):
+            asked.result(1)
+        ended = time.monotonic()
+        end(pod)
+        answer = asked.result(TIMEOUT)
+    assert time.monotonic() - ended < 1
+    assert answer.status_code != 503
+    assert get(pod, path, **PEER).status_code == answer.status_code
+
+
+def test_a_peer_that_has_left_keeps_nothing_waiting(pod: Pod) -> None:
+    set_fault(pod, "unreachable")
+    host, port = pod.url.removeprefix("http://").split(":")
+    for _ in range(3):
+        with socket.create_connection((host, int(port)), 0.2) as peer:
+            peer.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\nUser-Agent: kubia-pet/0\r\n\r\n")
+            with pytest.raises(TimeoutError):
+                peer.recv(1)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset follows
+    counted = r'^kubia_pet_request_seconds_count\{method="GET",route="/data",status="503"\} 3'
+    until("the end of all", lambda: re.search(counted, get(pod, "/metrics").text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("fault", ["not-alive", "hang", "crash"])
