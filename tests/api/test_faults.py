@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from kubia_pet.model.fault import DESCRIPTIONS, Fault
+from tests.support.dns_server import SERVICE, NameServer, Zone
 from tests.support.local_set import LocalSet
 from tests.support.pod import Pod, until
 
@@ -190,6 +192,20 @@ def test_a_repeated_request_meets_the_end_of_the_fault_too(method: str, path: st
         assert named() == "forget"
         end(pod)
         assert named() is None
+
+
+def test_a_pod_that_is_not_ready_on_purpose_does_not_miss_itself_in_dns(tmp_path: Path) -> None:
+    hurried = (
+        "from kubia_pet import limits; limits.NOBODY_GRACE = limits.NOBODY_INTERVAL = 0.2; "
+        "from kubia_pet.cli import main; main()"
+    )
+    with NameServer(Zone()) as names:
+        options = ("--faults", f"--service={SERVICE}", "--nameserver={}:{}".format(*names.address))
+        with Pod(tmp_path / "data", *options, program=(sys.executable, "-c", hurried)) as pod:
+            sentence = "though this one is ready"
+            until("it to miss itself", lambda: sentence in get(pod, "/peers").text)
+            set_fault(pod, "not-ready")
+            until("it to know why", lambda: sentence not in get(pod, "/peers").text)
 
 
 def test_a_crash_says_nothing_to_its_client_and_has_the_status_of_a_kill(pod: Pod) -> None:
