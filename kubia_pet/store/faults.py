@@ -43,8 +43,9 @@ class FaultyVolume:
         self._wait()
         self._require_no_error(_READ_ERRORS, f"The value on {self.path} cannot be read")
         forgetting = self._faults.setting(Fault.FORGET)
-        if self._unwritten is not None and self._unwritten[0] == forgetting:
-            data = self._unwritten[1]
+        unwritten = self._unwritten
+        if unwritten is not None and unwritten[0] == forgetting:
+            data = unwritten[1]
             return None if data is None else Content(data, None)
         return self._volume.read()
 
@@ -89,8 +90,7 @@ class FaultyVolume:
 
     def _forgets(self, data: bytes | None) -> bool:
         forgetting = self._faults.setting(Fault.FORGET)
-        if forgetting is not None:
-            self._unwritten = forgetting, data
+        self._unwritten = None if forgetting is None else (forgetting, data)
         return forgetting is not None
 
     def _require_no_error(self, errors: Mapping[Fault, int], what: str) -> None:
