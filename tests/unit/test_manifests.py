@@ -135,6 +135,12 @@ def test_probes_ask_routes_that_exist() -> None:
     assert all(probe["path"] in paths and probe["port"] == "http" for probe in probes.values())
 
 
+def test_a_pod_that_hangs_on_purpose_for_the_default_time_is_restarted() -> None:
+    probe = CONTAINER["livenessProbe"]
+    in_vain = probe["periodSeconds"] * probe["failureThreshold"] + probe["timeoutSeconds"]
+    assert in_vain < limits.DEFAULT_FAULT_TIME
+
+
 def test_a_hung_volume_is_told_before_the_readiness_probe_gives_up() -> None:
     assert CONTAINER["readinessProbe"]["timeoutSeconds"] > SETTINGS.volume_timeout
 
