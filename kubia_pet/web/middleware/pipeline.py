@@ -58,7 +58,7 @@ class Pipeline:
                     raise ConnectionResetError from error
                 response = problem.response(request)
             if self._lifecycle.state >= State.DRAINING:
-                if not (route.probe or is_from_peer(request)):
+                if not (route.probe or route.stream or is_from_peer(request)):
                     self._lifecycle.asked()
                 response.force_close()
                 response.headers[STATE] = ENDING  # for peers: some list this pod until their DNS knows better
