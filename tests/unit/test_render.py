@@ -16,7 +16,8 @@ from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Gathered
 from kubia_pet.peers.result import PeerResult
-from kubia_pet.web.render import Overview, in_one_line
+from kubia_pet.web.escaping import in_one_line
+from kubia_pet.web.render import Overview
 from tests.support.dns_server import NAME
 
 REFUSED = Diagnostic(ErrorCode.REFUSED, "10.0.0.1 port 8080 refuses connections")
