@@ -9,15 +9,19 @@ from kubia_pet.model.value import Value, utf8
 # What could end or rewrite a line: control characters, line and paragraph separators, invisible and
 # bidirectional formatting (Unicode's Cc, Zl, Zp and Cf but for the joiners that words and emoji need, and
 # for the marks that Arabic, Syriac, Kaithi and Egyptian show). Bytes that are not UTF-8, as Python's
-# surrogates. And the backslash, so that a line break and the two characters that stand for it differ.
+# surrogates. What Unicode has set aside to be ignored. And the backslash, so that a line break and the two
+# characters that stand for it differ.
 _ALWAYS = (
-    "\\\\\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f\udc80-\udcff"
+    "\\\\\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff\udc80-\udcff"
 )
-# What is blank on a screen: Unicode's Zs, the fillers of Hangul, the empty Braille pattern. A run of it could
-# fill a terminal's row, so that what follows looks like a line of its own. Joiners in a run are blank, too.
-_BLANK = " \xa0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u3164\uffa0\u2800"
-_JOINERS = "\u034f\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f"
+# What is blank on a screen: Unicode's Zs, fillers of Hangul, empty Braille, note and hieroglyphs. A run of
+# it could fill a terminal's row, so that what follows looks like a line of its own. What has no width, as
+# joiners, is blank in a run, too.
+_BLANK = (
+    " \xa0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u3164\uffa0\u2800\U0001d159\U00013441\U00013442"
+)
+_JOINERS = "\u034f\u17b4\u17b5\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\U00016fe4\U000e0100-\U000e01ef"
 _UNSAFE = re.compile(f"[{_ALWAYS}]+|(?<=[{_BLANK}])[{_BLANK}{_JOINERS}]+")
 _BYTES = range(0xDC80, 0xDD00)  # what bytes over 0x7F are decoded to where they are not UTF-8 (PEP 383)
 _SLICE = 1 << 16  # characters escaped in one call, so that a thread lets others run in between
