@@ -108,7 +108,8 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     app.on_response_prepare.append(_say_who_answers)
     routes = register(app.router, chain.from_iterable(each.routes() for each in handlers))
     token = Token(settings.token_file)
-    hosts = Hosts(pod, service, settings.allowed_host)
+    services = {service or "", (name or "").partition(".")[2]} - {""}  # the first may be an alias
+    hosts = Hosts(pod, services, settings.allowed_host)
     admission = Admission(lifecycle, connections, hosts, token, faults)
     pipeline = Pipeline(
         routes,

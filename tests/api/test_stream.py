@@ -62,7 +62,7 @@ async def streaming(max_requests: int = 1) -> AsyncIterator[Streaming]:
     routes = register(
         app.router, [Route("GET", "/events", events, stream=True), Route("GET", "/plain", plain)]
     )
-    admission = Admission(lifecycle, connections, Hosts("kubia-0", None, ()), Token(None))
+    admission = Admission(lifecycle, connections, Hosts("kubia-0", (), ()), Token(None))
     counting, large = Instrumentation(metrics), LargeResponses(metrics)
     pipeline = Pipeline(
         routes,
