@@ -90,6 +90,17 @@ async def test_every_other_host_is_answered_for(member: Pod, short: Pod, host: s
     assert await status(short, host) == 200
 
 
+async def test_a_target_that_names_a_host_says_it_whatever_host_is(member: Pod) -> None:
+    for target, expected in {
+        f"http://kubia-1.{NAME}/healthz": 421,
+        f"HTTP://me@KUBIA-1.{NAME}:80/healthz": 421,
+        f"http://kubia-0.{NAME}/healthz": 200,
+    }.items():
+        for host in (f"kubia-0.{NAME}", f"kubia-1.{NAME}"):
+            answer = await exchange(member.url, request("GET", target, host=host))
+            assert (target, statuses(answer)) == (target, [expected])
+
+
 @pytest.mark.parametrize("host", [f"other-1.{NAME}", f"green.{NAME}:8080", "OTHER-1.kubia.default.svc."])
 async def test_so_it_does_for_another_sets_pod_behind_the_same_service(member: Pod, host: str) -> None:
     assert await status(member, host, "/data") == 421

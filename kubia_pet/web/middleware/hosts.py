@@ -8,6 +8,9 @@ from aiohttp import web
 from kubia_pet.web.problem import ProblemError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+_TARGET = re.compile(
+    r"https?://(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE
+)  # RFC 9112 §3.2.2: it counts, not Host
 _PORT = re.compile(r":\d*$")
 
 
@@ -35,7 +38,8 @@ class Hosts:
 
     def require_own(self, request: web.Request) -> None:
         """Raises ProblemError 421 where the request is for another host."""
-        given = request.headers.get("Host")
+        target = _TARGET.match(request.raw_path)
+        given = target[1] if target else request.headers.get("Host")
         if given is None:  # no browser's: HTTP/1.0
             return
         host = _PORT.sub("", given).lower().removesuffix(".")
