@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from math import inf
 from typing import Protocol, Self
 
 from kubia_pet.discovery import Discovered, Discovery
@@ -79,7 +80,7 @@ class Cluster:
         self._results = Results(gather_limit)
         self._moments = count()
         self._fan_outs: set[FanOut] = set()
-        self._open = 0
+        self._open: set[int] = set()  # the moments of gatherings that are under way
         self._failing: dict[str, Diagnostic] = {}
 
     async def __aenter__(self) -> Self:
@@ -111,16 +112,15 @@ class Cluster:
         loop = asyncio.get_running_loop()
         deadline = (loop.time() if since is None else since) + self._gather_timeout
         moment = next(self._moments)
-        self._open += 1
+        self._open.add(moment)
         try:
             discovered = await self.discovery.discover()
             await self._ask(discovered, own, moment, deadline, on_quiet)
             asked = [peer for peer in discovered.peers if own is not None or not peer.is_self]
             yield lambda: Gathered(discovered, tuple(map(self._results.newest, asked)))
         finally:
-            self._open -= 1
-            if not self._open:
-                self._results.clear()
+            self._open.remove(moment)
+            self._results.forget(before=min(self._open, default=inf))
 
     async def _ask(
         self,
