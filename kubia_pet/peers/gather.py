@@ -72,6 +72,9 @@ class Cluster:
         self.on_response: Callable[[Peer, Response], None] = lambda _, __: None
         self._gather_timeout = gather_timeout
         self._late = no_answer_within(gather_timeout).diagnostic
+        self._unasked = Diagnostic(
+            ErrorCode.TIMEOUT, f"was not asked within {gather_timeout:g} s: too many others are slow"
+        )
         self._observer = observer
         self._pool = ConnectionPool(
             timeout=peer_timeout, connect_timeout=connect_timeout, limit=peer_limit, judge=judge
@@ -131,9 +134,9 @@ class Cluster:
         on_quiet: Callable[[], None],
     ) -> None:
         others = [peer for peer in discovered.peers if not peer.is_self]
-        suspects = self._suspects.among(others)
+        errors = self._suspects.among(others)
         fan_out = FanOut(
-            (peer for peer in others if peer not in suspects) if suspects else others,
+            (peer for peer in others if peer not in errors) if errors else others,
             self._pool.fetch,
             partial(self._done, moment),
         )
@@ -144,11 +147,13 @@ class Cluster:
             value = await reading
         finally:
             self._fan_outs.remove(fan_out)
+            asked = self._pool.under_way()
             late = fan_out.cancel()
-        suspects |= dict.fromkeys(late, self._late)
-        for peer in late:
-            self._suspects.add(peer, self._late)
-        for peer, error in suspects.items():
+        for peer, response in late.items():
+            if response in asked:
+                self._suspects.add(peer, self._late)
+            errors[peer] = self._late if response in asked else self._unasked
+        for peer, error in errors.items():
             self._results.put(moment, PeerResult(peer, error=error))
         if own is not None:
             self._results.put(moment, PeerResult(discovered.own, value))
