@@ -158,7 +158,7 @@ class Metrics:
         self._peers(outcome).inc()
 
     def refused(self, what: str) -> None:
-        """Counts what was not HTTP ("not-http"), or had no room: "requests", "bodies" or "answers"."""
+        """Counts what was not HTTP ("not-http"), or what had no room: requests, bodies, answers, watchers."""
         self._refused(what).inc()
 
     def evicted(self) -> None:

@@ -35,7 +35,7 @@ class Volume:
     """The `Storage` of a directory: its lock, its identity, and the recovery from what a crash left.
 
     What was read or changed is of the directory that was locked, never of another one that was put in its
-    place. `read` never shows what a crash could still take back.
+    place. Of what this program wrote, `read` never shows what a crash could still take back.
     """
 
     def __init__(self, path: Path, limit: int, ledger: Ledger | None = None) -> None:

@@ -70,9 +70,12 @@ class _Answer:
         head_size: int,
         admits: Callable[[], bool],
         count: Callable[[float], None],
+        *,
+        essential: bool,
     ) -> None:
         self.work, self._outcome = request[_DONE]
         self.head_size = head_size
+        self.essential = essential
         self.count = count
         self._admits = admits
         self._second = int(time.time())
@@ -148,6 +151,7 @@ class ReplayingProtocol(web.RequestHandler):
         request: web.Request,
         response: web.StreamResponse,
         *,
+        essential: bool,
         admits: Callable[[], bool],
         count: Callable[[float], None],
     ) -> None:
@@ -170,7 +174,7 @@ class ReplayingProtocol(web.RequestHandler):
         self._lost = not self._rests
         self._read = head + blank if self._rests else b""
         if self._rests and self._size <= MAX_REPLAY_BYTES and _is_repeatable(response, request) and admits():
-            answer = _Answer(request, response, len(self._read), admits, count)
+            answer = _Answer(request, response, len(self._read), admits, count, essential=essential)
             if request.method in _READING and not body:
                 self._answers.put(self._read, answer)
             else:
@@ -224,7 +228,7 @@ class ReplayingProtocol(web.RequestHandler):
         began = time.monotonic()
         outcome = answer.work.at_once() if self._connections.is_alone(self) else UNKNOWN
         if outcome is UNKNOWN:
-            self._connections.begin(self)
+            self._connections.begin(self, essential=answer.essential)
             self._doing = answer.work.do(data[answer.head_size :])
             self._doing.add_done_callback(partial(self._on_done, answer, data, began))
         elif answer.rests_on(outcome):

@@ -76,7 +76,16 @@ def test_a_fault_ends_by_itself_and_both_are_logged(pod: Pod) -> None:
     until("the fault's end", lambda: get(pod, "/readyz").ok)
     assert active(pod) == []
     until("its line", lambda: "The fault not-ready has ended" in pod.log.read_text())
-    assert "The fault not-ready was set for 0.3 s" in pod.log.read_text()
+    assert "The fault not-ready was set for 0.3 s by 127.0.0.1: " in pod.log.read_text()
+
+
+def test_who_ends_a_fault_is_logged(pod: Pod) -> None:
+    set_fault(pod, "slow")
+    end(pod, "slow")
+    set_fault(pod, "not-ready")
+    end(pod)
+    lines = [f"The fault {fault} was ended by 127.0.0.1\n" for fault in ("slow", "not-ready")]
+    until("their lines", lambda: all(line in pod.log.read_text() for line in lines))
 
 
 def test_a_fault_that_is_set_again_lasts_as_long_as_was_said_last(pod: Pod) -> None:

@@ -43,7 +43,9 @@ class FaultHandlers:
     async def set(self, request: web.Request) -> web.Response:
         """Sets one, for as long as `for` says. `crash` never answers."""
         fault, seconds = _named(request), _duration(request)
-        log.warning("The fault %s was set for %g s: %s", fault, seconds, DESCRIPTIONS[fault])
+        log.warning(
+            "The fault %s was set for %g s by %s: %s", fault, seconds, request.remote, DESCRIPTIONS[fault]
+        )
         if fault is Fault.CRASH:
             logs.flush()
             os._exit(_KILLED)
@@ -57,19 +59,19 @@ class FaultHandlers:
 
     async def end(self, request: web.Request) -> web.Response:
         """Ends one; one that is not set is no error."""
-        self._end(_named(request))
+        self._end(_named(request), request.remote)
         return self._state()
 
-    async def end_all(self, _: web.Request) -> web.Response:
+    async def end_all(self, request: web.Request) -> web.Response:
         """Ends all."""
         for fault in self._faults.active():
-            self._end(fault)
+            self._end(fault, request.remote)
         return self._state()
 
-    def _end(self, fault: Fault) -> None:
+    def _end(self, fault: Fault, client: str | None = None) -> None:
         if self._stop_timers(fault):
             self._faults.clear(fault)
-            log.warning("The fault %s has ended", fault)
+            log.warning("The fault %s %s", fault, f"was ended by {client}" if client else "has ended")
 
     def _stop_timers(self, fault: Fault) -> bool:
         """Whether it was set."""
