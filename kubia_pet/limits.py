@@ -133,9 +133,7 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
-    own = (
-        2 * stored + max_value
-    )  # seen last; being read; and forgotten by a fault
+    own = 2 * stored + max_value  # seen last; being read; and forgotten by a fault
     ledger = 4 * MAX_LEDGER_FILE_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
     sending = MAX_SENDING_BYTES + watching
