@@ -130,7 +130,7 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
     client = 2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES + SMALL_BODY_BYTES
     clients = (max_connections + CONNECTION_RESERVE) * client
-    replays = MAX_REPLAY_ANSWERS * 2 * MAX_REPLAY_BYTES
+    replays = MAX_REPLAY_ANSWERS * 3 * MAX_REPLAY_BYTES  # requests, values, answers
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES

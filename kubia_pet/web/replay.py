@@ -26,6 +26,7 @@ from aiohttp import HttpVersion11, web
 
 from kubia_pet.limits import MAX_REPLAY_ANSWERS, MAX_REPLAY_BYTES
 from kubia_pet.model.unknown import UNKNOWN, Unknown
+from kubia_pet.model.value import Value
 from kubia_pet.web.connections import Connections
 
 T = TypeVar("T")
@@ -65,13 +66,15 @@ class _Answer:
 
     def __init__(
         self,
+        done: tuple[Work[Any], object],
         request: web.Request,
         response: web.Response,
+        *,
         head_size: int,
         admits: Callable[[], bool],
         count: Callable[[float], None],
     ) -> None:
-        self.work, self._outcome = request[_DONE]
+        self.work, self._outcome = done
         self.head_size = head_size
         self.count = count
         self._admits = admits
@@ -156,6 +159,7 @@ class ReplayingProtocol(web.RequestHandler):
         `admits()` says whether requests may pass unseen, `count(seconds)` is told of each that did.
         """
         self._begun = None
+        done = request.pop(_DONE, None)  # aiohttp keeps the last request of each connection
         if self._lost:
             return
         head, blank, _ = self._read.partition(_BLANK)
@@ -168,12 +172,18 @@ class ReplayingProtocol(web.RequestHandler):
         )
         self._lost = not self._rests
         self._read = head + blank if self._rests else b""
-        if self._rests and self._size <= MAX_REPLAY_BYTES and _is_repeatable(response, request):
-            answer = _Answer(request, response, len(self._read), admits, count)
-            if request.method in _READING and not body:
-                self._answers.put(self._read, answer)
-            else:
+        if (
+            self._rests
+            and self._size <= MAX_REPLAY_BYTES
+            and done is not None
+            and not is_large(done[1])
+            and _is_repeatable(response, request)
+        ):
+            answer = _Answer(done, request, response, head_size=len(self._read), admits=admits, count=count)
+            if request.method not in _READING:
                 self._own = answer
+            elif not body:
+                self._answers.put(self._read, answer)
 
     def data_received(self, data: bytes) -> None:
         """Answers a request again, or gives it to aiohttp; holds what comes before the answer."""
@@ -261,11 +271,16 @@ class ReplayingProtocol(web.RequestHandler):
 def _is_repeatable(response: web.StreamResponse, request: web.Request) -> TypeGuard[web.Response]:
     """Whether it may be given again, not by aiohttp, to a request that equals this one."""
     return (
-        _DONE in request
-        and request.version == HttpVersion11
+        request.version == HttpVersion11
         and request.keep_alive
         and response.keep_alive is not False
         and isinstance(response, web.Response)
         and isinstance(response.body, bytes | None)
-        and len(response.body or b"") <= MAX_REPLAY_BYTES
+        and not is_large(response.body)
     )
+
+
+def is_large(kept: object) -> bool:
+    """Whether it, a value or a body, is too much to be kept after it was sent."""
+    data = kept.data if isinstance(kept, Value) else kept
+    return isinstance(data, bytes) and len(data) > MAX_REPLAY_BYTES
