@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeGuard, TypeVar
 
 from aiohttp import HttpVersion11, web
 
-from kubia_pet.limits import MAX_REPLAY_ANSWERS, MAX_REPLAY_BYTES
+from kubia_pet.limits import MAX_REPLAY_BYTES, MAX_REPLAYS_BYTES, REPLAY_OVERHEAD_BYTES
 from kubia_pet.model.unknown import UNKNOWN, Unknown
 from kubia_pet.model.value import Value
 from kubia_pet.web.connections import Connections
@@ -76,6 +76,7 @@ class _Answer:
     ) -> None:
         self.work, self._outcome = done
         self.head_size = head_size
+        self.size = REPLAY_OVERHEAD_BYTES + head_size + _size(self._outcome) + _size(response.body)
         self.count = count
         self._admits = admits
         self._second = int(time.time())
@@ -102,21 +103,27 @@ class _Answer:
 
 
 class Answers:
-    """The last MAX_REPLAY_ANSWERS that aiohttp gave to requests that read, by the bytes of these."""
+    """The newest that aiohttp gave to requests that read, by the bytes of these: MAX_REPLAYS_BYTES in all."""
 
     def __init__(self) -> None:
         self._answers: dict[bytes, _Answer] = {}
+        self._size = 0
 
     def put(self, request: bytes, answer: _Answer) -> None:
         """The answer to this request from now on."""
-        self._answers.pop(request, None)
-        if len(self._answers) >= MAX_REPLAY_ANSWERS:
-            del self._answers[next(iter(self._answers))]
+        self._forget(request)
         self._answers[request] = answer
+        self._size += answer.size
+        while self._size > MAX_REPLAYS_BYTES:
+            self._forget(next(iter(self._answers)))
 
     def get(self, request: bytes) -> _Answer | None:
         """What was answered to this request, if that is known."""
         return self._answers.get(request) if len(request) <= MAX_REPLAY_BYTES else None
+
+    def _forget(self, request: bytes) -> None:
+        answer = self._answers.pop(request, None)
+        self._size -= answer.size if answer is not None else 0
 
 
 class ReplayingProtocol(web.RequestHandler):
@@ -282,5 +289,9 @@ def _is_repeatable(response: web.StreamResponse, request: web.Request) -> TypeGu
 
 def is_large(kept: object) -> bool:
     """Whether it, a value or a body, is too much to be kept after it was sent."""
+    return _size(kept) > MAX_REPLAY_BYTES
+
+
+def _size(kept: object) -> int:
     data = kept.data if isinstance(kept, Value) else kept
-    return isinstance(data, bytes) and len(data) > MAX_REPLAY_BYTES
+    return len(data) if isinstance(data, bytes) else 0

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubia_pet.config import Settings
-from kubia_pet.limits import MAX_REPLAY_ANSWERS
+from kubia_pet.limits import MAX_REPLAY_BYTES, MAX_REPLAYS_BYTES, REPLAY_OVERHEAD_BYTES
 from kubia_pet.web.app import build
 from tests.hostile.clients.raw_http import address_of, deaf_client
 from tests.hostile.clients.vitals import memory, reads_proc
@@ -181,13 +181,24 @@ async def test_clients_behind_a_proxy_may_differ_and_take_turns_on_each_connecti
     assert served.parsed < 200
 
 
-async def test_what_is_kept_of_many_different_requests_is_bounded(served: Served) -> None:
+async def test_several_hundred_clients_may_differ_and_more_take_no_more_memory(served: Served) -> None:
+    def request(number: int, rest: bytes = b"") -> bytes:
+        return DATA.replace(b"Host: a", b"Host: a\r\nX: %d%b" % (number, rest))
+
     before = kept("_Answer")
     async with client_of(served.url) as client:
         await client.ask(post(b"1"))
-        for number in range(3 * MAX_REPLAY_ANSWERS):
-            await client.ask(DATA.replace(b"Host: a", b"Host: a\r\nX: %d" % number))
-    assert kept("_Answer") <= before + MAX_REPLAY_ANSWERS + 1
+        for _ in range(2):
+            parsed = served.parsed
+            for number in range(200):
+                await client.ask(request(number))
+        assert served.parsed < parsed + 200
+        for number in range(2000):
+            await client.ask(request(number))
+        assert (kept("_Answer") - before - 1) * REPLAY_OVERHEAD_BYTES <= MAX_REPLAYS_BYTES
+        for number in range(2 * MAX_REPLAYS_BYTES // MAX_REPLAY_BYTES):
+            await client.ask(request(number, b"x" * (MAX_REPLAY_BYTES - 100)))
+        assert (kept("_Answer") - before - 1) * (MAX_REPLAY_BYTES - 100) <= MAX_REPLAYS_BYTES
 
 
 async def test_no_value_is_kept_for_an_answer_without_a_body(served: Served) -> None:
