@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from kubia_pet.limits import PROBE_BYTES
+from kubia_pet.model.commit import Commit
 from kubia_pet.model.continuity import Found
 from kubia_pet.model.value import Value
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
@@ -43,7 +44,7 @@ class Volume:
         self.ledger = ledger or Ledger()
         self.fsyncs = FsyncTimes()
         self._file = AtomicFile(FILE, self.fsyncs.sync)
-        self._value = ValueFile(path, limit)
+        self._value = ValueFile(path, limit, self._number_of)
         self._held: Locked | None = None
         self._directory = -1  # the locked one
         self._own: os.stat_result | None = None  # of that directory: what it is never changes
@@ -82,7 +83,7 @@ class Volume:
         if not self._publishing.acquire(blocking=False):
             return None
         try:
-            return None if self._unconfirmed else self._numbered(self._value.read_at_once())
+            return None if self._unconfirmed else self._value.read_at_once()
         finally:
             self._publishing.release()
 
@@ -246,12 +247,10 @@ class Volume:
 
     def _read(self) -> Content | None:
         with self._publishing:
-            return self._numbered(self._value.read(self._directory))
+            return self._value.read(self._directory)
 
-    def _numbered(self, content: Content | None) -> Content | None:
-        if content is None or content.commit is not None:
-            return content
-        return Content(content.data, self.ledger.number_of(lambda: Value(content.data).etag))
+    def _number_of(self, data: bytes) -> Commit | None:
+        return self.ledger.number_of(lambda: Value(data).etag)
 
     def _try_writing(self) -> None:
         """Does all of a small write but its rename."""
