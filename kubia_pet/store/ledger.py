@@ -20,9 +20,10 @@ from kubia_pet.store.ledger_file import DamagedError
 
 
 class Ledger:
-    """The ledger of one volume after the other. Its methods block; the writer's thread calls them, no other.
+    """The ledger of one volume after the other.
 
-    But `number_of`, which any thread may ask. None of them raises for what is wrong with the ledger: that is `state.fault`, and the value is served.
+    Its methods block; the writer's thread calls them, no other but for `number_of`. None of them raises for
+    what is wrong with the ledger: that is `state.fault`, and the value is served.
     """
 
     def __init__(self, identity: Identity | None = None, *, adopt: bool = False) -> None:

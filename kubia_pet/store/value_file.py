@@ -40,7 +40,9 @@ class ValueFile:
         self._directory = os.fsencode(path.absolute())
         self._absolute = os.fsencode(path.absolute() / FILE)
         self._seen: Seen | None = None  # where looks at once can be
-        self._commit: Commit | None = None  # of that one: to change it changes the file's time, too, or makes us forget it
+        self._commit: Commit | None = (
+            None  # of that one: to change it changes the file's time, too, or makes us forget it
+        )
 
     def read(self, directory: int) -> Content | None:
         """What it holds; None where there is none. Raises ValueUnreadableError, or VolumeUnavailableError."""
