@@ -17,8 +17,9 @@ from kubia_pet.limits import (
     WITNESS_ROUNDS,
 )
 from kubia_pet.model.continuity import Found
-from kubia_pet.model.ledger import Kind, Sighting, now
+from kubia_pet.model.ledger import Kind, Sighting
 from kubia_pet.model.ledger_state import LedgerState
+from kubia_pet.model.moment import now
 from kubia_pet.model.mount import Mount
 from kubia_pet.model.peer import Peer
 from kubia_pet.model.testimony import Fields, Testimony, fields_of, from_fields, from_json
