@@ -73,10 +73,12 @@ class _Answer:
         head_size: int,
         admits: Callable[[], bool],
         count: Callable[[float], None],
+        essential: bool,
     ) -> None:
         self.work, self._outcome = done
         self.head_size = head_size
         self.size = REPLAY_OVERHEAD_BYTES + head_size + _size(self._outcome) + _size(response.body)
+        self.essential = essential
         self.count = count
         self._admits = admits
         self._second = int(time.time())
@@ -158,6 +160,7 @@ class ReplayingProtocol(web.RequestHandler):
         request: web.Request,
         response: web.StreamResponse,
         *,
+        essential: bool,
         admits: Callable[[], bool],
         count: Callable[[float], None],
     ) -> None:
@@ -186,7 +189,15 @@ class ReplayingProtocol(web.RequestHandler):
             and not is_large(done[1])
             and _is_repeatable(response, request)
         ):
-            answer = _Answer(done, request, response, head_size=len(self._read), admits=admits, count=count)
+            answer = _Answer(
+                done,
+                request,
+                response,
+                head_size=len(self._read),
+                admits=admits,
+                count=count,
+                essential=essential,
+            )
             if request.method not in _READING:
                 self._own = answer
             elif not body:
@@ -240,7 +251,7 @@ class ReplayingProtocol(web.RequestHandler):
         began = time.monotonic()
         outcome = answer.work.at_once() if self._connections.is_alone(self) else UNKNOWN
         if outcome is UNKNOWN:
-            self._connections.begin(self)
+            self._connections.begin(self, essential=answer.essential)
             self._doing = answer.work.do(data[answer.head_size :])
             self._doing.add_done_callback(partial(self._on_done, answer, data, began))
         elif answer.rests_on(outcome):

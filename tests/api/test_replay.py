@@ -485,6 +485,14 @@ async def take(client: Client, due: list[tuple[bytes, tuple[int, bytes]]]) -> No
     due.clear()
 
 
+async def test_a_request_whose_answer_has_changed_does_not_count_against_itself(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--max-connections=1") as pod:
+        async with client_of(pod.url) as reader, client_of(pod.url) as writer:
+            for number in range(20):
+                assert (await writer.ask(post(b"%d" % number))).status == 200
+                assert (await reader.ask(OVERVIEW)).body.endswith(b": %d\n" % number)
+
+
 # --- Deadlines and bounds --------------------------------------------------------------------------
 
 
