@@ -1,18 +1,24 @@
 """The short cut for a request that equals an earlier one.
 
-A request that reads means the same whoever sends these bytes. One that changes something means the same if it
-has the head of the one before it on its connection, and as many bytes after it, with a body of its own. While
-what its answer rests on is the same too, that answer is given again: nothing is parsed, dispatched or
-rendered, which is most of what a small answer costs. All else takes the ordinary way.
+A request that reads means the same whoever sends these bytes, and to whichever of this pod's addresses. One
+that changes something means the same if it has the head of the one before it on its connection, and as many
+bytes after it, with a body of its own. While what its answer rests on is the same too, that answer is given
+again: nothing is parsed, dispatched or rendered, which is most of what a small answer costs. All else takes
+the ordinary way.
 
-What it leans on in aiohttp, all of it; tests/api/test_replay.py fails where that changes:
+Where the outcome is another one, or an error, the request is parsed after all, and what was done for it is
+handed to its handler: to do it twice could undo what another client wrote in between.
 
-- `data_received` parses what it is given before it returns; requests are handled one after the other;
+What it leans on in aiohttp, and protocol.py with it; tests/api/test_replay.py fails where that changes:
+
+- `data_received` parses what it is given before it returns; requests are handled one after the other; aiohttp
+  calls it with nothing, to parse what it had held back;
 - from the middleware's return to the last byte of a small answer nothing else runs, unless the client does
   not take what it was sent: then `writing_paused` says so;
 - the parser holds no byte back after a request whose head and body are all that came;
 - `headers` of a response that was sent are what was sent, in this order, after `HTTP/1.1 status reason`;
-- `_messages` are the requests that wait for the present one, `_waiter` is undone while none is there.
+- reading of the transport may be paused while aiohttp has nothing to do, as it then does not resume it;
+- `_loop` is the event loop.
 """
 
 import asyncio
@@ -132,7 +138,7 @@ class ReplayingProtocol(web.RequestHandler):
     """A connection that gives an answer again where that is the answer."""
 
     __slots__ = (
-        "_answers", "_begun", "_connections", "_doing", "_held", "_lost", "_own", "_read", "_rests", "_size",
+        "_answers", "_begun", "_connections", "_held", "_lost", "_own", "_read", "_rests", "_size", "working",
     )  # fmt: skip
 
     def __init__(
@@ -146,7 +152,7 @@ class ReplayingProtocol(web.RequestHandler):
         self._read = b""  # the begin of what it was given since; the head of the last request while it rests
         self._size = 0  # of all that it was given since
         self._own: _Answer | None = None  # to the last request, if it changed something
-        self._doing: asyncio.Future[Any] | None = None  # what a repeated request asks for
+        self.working: asyncio.Future[Any] | None = None  # what a repeated request asks for
         self._held = b""  # what came meanwhile
         self._begun: asyncio.Future[Any] | None = None  # done by the short cut, and not what it knew
 
@@ -205,7 +211,7 @@ class ReplayingProtocol(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Answers a request again, or gives it to aiohttp; holds what comes before the answer."""
-        if self._doing is not None:
+        if self.working is not None:
             self._held += data
             if self.transport is not None:
                 self.transport.pause_reading()
@@ -222,17 +228,9 @@ class ReplayingProtocol(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Nobody waits for what is being done."""
-        if self._doing is not None:
-            self._doing.cancel()
+        if self.working is not None:
+            self.working.cancel()
         super().connection_lost(exc)
-
-    def owes_nothing(self) -> bool:
-        """Whether all requests that have come are answered."""
-        return self._doing is None and self._waiter is not None and not self._waiter.done()
-
-    def is_last(self) -> bool:
-        """Whether no further request has come behind the present one."""
-        return not self._messages
 
     def _parse(self, data: bytes) -> None:
         if data and not self._lost:  # without any aiohttp calls itself, to parse what it had held back
@@ -252,8 +250,8 @@ class ReplayingProtocol(web.RequestHandler):
         outcome = answer.work.at_once() if self._connections.is_alone(self) else UNKNOWN
         if outcome is UNKNOWN:
             self._connections.begin(self, essential=answer.essential)
-            self._doing = answer.work.do(data[answer.head_size :])
-            self._doing.add_done_callback(partial(self._on_done, answer, data, began))
+            self.working = answer.work.do(data[answer.head_size :])
+            self.working.add_done_callback(partial(self._on_done, answer, data, began))
         elif answer.rests_on(outcome):
             self._send(answer, began)
         else:
@@ -262,7 +260,7 @@ class ReplayingProtocol(web.RequestHandler):
             self._parse(data)
 
     def _on_done(self, answer: _Answer, data: bytes, began: float, doing: asyncio.Future[Any]) -> None:
-        self._doing = None
+        self.working = None
         failed = doing.cancelled() or doing.exception() is not None
         if self.transport is None:
             return
