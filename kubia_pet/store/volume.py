@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from kubia_pet.limits import PROBE_BYTES
+from kubia_pet.limits import TRIAL_BYTES
 from kubia_pet.model.commit import Commit
 from kubia_pet.model.continuity import Found
 from kubia_pet.model.value import Value
@@ -210,6 +210,6 @@ class Volume:
     def _try_writing(self) -> None:
         """Does all of a small write but its rename."""
         # Random, as what could be compressed would need no room.
-        self._file.stage(self._held.descriptor, os.urandom(PROBE_BYTES), self._learn)
+        self._file.stage(self._held.descriptor, os.urandom(TRIAL_BYTES), self._learn)
         self._file.discard(self._held.descriptor)
         sync(self._held.descriptor)

@@ -520,7 +520,7 @@ async def test_a_try_that_waits_behind_a_write_that_succeeds_is_left_out(tmp_pat
 async def test_who_asks_whether_it_works_does_not_wait_for_a_try(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubia_pet.store.health.PROBE_INTERVAL", 0.2)
+    monkeypatch.setattr("kubia_pet.store.health.TRIAL_INTERVAL", 0.2)
     volume = Counted(tmp_path, LIMIT)
     async with Store(volume, timeout=TIMEOUT, lock_wait=0, observer=Observer()) as store:
         await store.check()
