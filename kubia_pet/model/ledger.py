@@ -1,8 +1,6 @@
 """What a volume knows of itself: whose it is, and the starts of the program on it."""
 
-import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 
@@ -76,10 +74,6 @@ class Record:
         """The newest one."""
         return self.starts[-1]
 
-    def knows(self, volume: str) -> bool:
-        """Whether that is this volume's id, or was."""
-        return volume == self.volume or volume in self.parents
-
     def started(self, start: Start, keep: int) -> "Record":
         """With one start more, and at most `keep` of them: the oldest are forgotten."""
         return replace(self, starts=(*self.starts, start)[-keep:], ended=False)
@@ -136,21 +130,3 @@ class Sighting:
     number: int
     count: int
     seen: str
-
-
-def age(moment: str) -> float | None:
-    """The seconds since such a moment, by the wall clock; None where it is none."""
-    try:
-        return round(time.time() - datetime.fromisoformat(moment).timestamp(), 3)
-    except ValueError:
-        return None
-
-
-def now() -> str:
-    """This moment, as ISO 8601 in UTC."""
-    return iso(time.time())
-
-
-def iso(seconds: float) -> str:
-    """A moment of the wall clock, in seconds since 1970, as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
