@@ -29,7 +29,7 @@ class Ledger:
         self.identity = identity or Identity()
         self.state = LedgerState()
         self._adopts = adopt
-        self._volume = self._directory = -1
+        self.volume = self._directory = -1  # that it began on, and the ledger's own
         self._slots: CommitSlots | None = None
         self._counted = 0  # commits that this start began
         self._judged: Found | None = None  # what was in the value's place when that was judged last
@@ -37,8 +37,8 @@ class Ledger:
 
     def begin(self, volume: int, find: Callable[[], Found]) -> None:
         """A start on the volume of this directory; `find` looks what is in the value's place."""
-        self._leave()
-        self.state, self._counted, self._volume = LedgerState(), 0, volume
+        self.leave()
+        self.state, self._counted, self.volume = LedgerState(), 0, volume
         self._faults.clear()
         damage = None
         try:
@@ -130,9 +130,10 @@ class Ledger:
     def look(self, find: Callable[[], Found]) -> None:
         """Looks whether somebody else changed the value, or began here too; mends what could not be done."""
         record = self.state.record
+        if self.volume < 0:
+            return
         if record is None:
-            if self._volume >= 0:
-                self.begin(self._volume, find)
+            self.begin(self.volume, find)
             return
         finding = None
         if (found := find()) != self._judged:
@@ -153,7 +154,15 @@ class Ledger:
         if record is not None and durable and self._directory >= 0:
             counted = record.counted(record.start.id, self.state.count)
             self._write(replace(counted, ended=True))
-        self._leave()
+        self.leave()
+
+    def leave(self) -> None:
+        """The volume is given back, or another one comes; nothing is written any more."""
+        self.volume = -1
+        self._slots = None
+        if self._directory >= 0:
+            os.close(self._directory)
+            self._directory = -1
 
     def _is_as_it_left(self, found: Found) -> bool:
         last = self.state.commit
@@ -206,10 +215,3 @@ class Ledger:
     def _fails(self, what: str, error: OSError) -> None:
         self._faults[what] = f"{what}: {reason(error)}."
         self.state = replace(self.state, fault=next(iter(self._faults.values())))
-
-    def _leave(self) -> None:
-        self._volume = -1
-        self._slots = None
-        if self._directory >= 0:
-            os.close(self._directory)
-            self._directory = -1

@@ -60,7 +60,7 @@ class Volume:
             self._mounted = self.path.is_mount()
             self._hold(self._lock(wait))
             self._recover()
-            self.ledger.begin(self._directory, self.found)
+            self._begin()
             self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
@@ -100,6 +100,7 @@ class Volume:
     def replace(self, data: bytes) -> None:
         """See Storage."""
         self._require_own_directory()
+        self._begin()
         commit = self.ledger.number(Value(data).etag)
         try:
             self._file.stage(self._directory, data, partial(self.ledger.mark, commit))
@@ -111,6 +112,7 @@ class Volume:
     def remove(self) -> None:
         """See Storage."""
         self._require_own_directory()
+        self._begin()
         commit = self.ledger.number(None)
         self.ledger.put(commit)
         self._publish(self._file.remove)
@@ -133,8 +135,13 @@ class Volume:
         try:
             if not self._is_own_directory():
                 self._reopen()
-            if self._unconfirmed and (content := self._read()) is not None:
-                self.replace(content.data)
+            self._begin()
+            if self._unconfirmed:
+                content = self._read()
+                if content is None:
+                    self.remove()
+                else:
+                    self.replace(content.data)
             self._try_writing()
             self._unconfirmed = False
             with suppress(ValueUnreadableError):  # whoever reads it is told
@@ -164,6 +171,7 @@ class Volume:
                 self._held = None
                 self._directory = -1
                 self._own = None
+            self.ledger.leave()
             self._value.forget()
 
     def _reopen(self) -> None:
@@ -174,7 +182,11 @@ class Volume:
             self._let_go()
             self._hold(locked)
             self._recover()
-        self.ledger.begin(self._directory, self.found)
+
+    def _begin(self) -> None:
+        """The ledger begins on the directory that was locked, once."""
+        if self.ledger.volume != self._directory:
+            self.ledger.begin(self._directory, self.found)
 
     def _lock(self, wait: float) -> Locked:
         try:
