@@ -1,5 +1,6 @@
 """The ledger of the volume that this process has: which start this is, and the number of each commit."""
 
+import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ from kubia_pet.store.commit_number import CommitSlots, set_number
 from kubia_pet.store.errors import reason
 from kubia_pet.store.ledger_file import DamagedError
 
+log = logging.getLogger(__name__)
+
 
 class Ledger:
     """The ledger of one volume after the other. Its methods block; the writer's thread calls them, no other.
@@ -34,6 +37,7 @@ class Ledger:
         self._counted = 0  # commits that this start began
         self._judged: Found | None = None  # what was in the value's place when that was judged last
         self._faults: dict[str, str] = {}  # sentences by what cannot be done
+        self._logged: str | None = None  # of those the last
 
     def begin(self, volume: int, find: Callable[[], Found]) -> None:
         """A start on the volume of this directory; `find` looks what is in the value's place."""
@@ -62,6 +66,7 @@ class Ledger:
             self.state, record=record, commit=going_on.commit, changed=changed, witness=witness
         )
         if damage is not None:
+            log.warning("%s It is put aside.", damage)
             self._try(
                 "The damaged ledger cannot be put aside", lambda: ledger_file.set_aside(self._directory)
             )
@@ -102,14 +107,17 @@ class Ledger:
             return None
         return slots.of(digest())
 
-    def adopt(self, found: Found) -> None:
-        """Takes the volume as it is."""
-        if self.state.record is not None:
-            record = self._adopted(self.state.record, found.digest)
-            if self._write(record):
-                commit = self.state.commit if self._is_as_it_left(found) else found.commit
-                self.state = replace(self.state, record=record, commit=commit, changed=None)
-                self._judged = found
+    def adopt(self, found: Found) -> bool:
+        """Takes the volume as it is; whether that was written: otherwise `state.fault` says why not."""
+        if self.state.record is None:
+            return False
+        record = self._adopted(self.state.record, found.digest)
+        done = self._write(record)
+        if done:
+            commit = self.state.commit if self._is_as_it_left(found) else found.commit
+            self.state = replace(self.state, record=record, commit=commit, changed=None)
+            self._judged = found
+        return done
 
     def note(self, *findings: Finding) -> None:
         """Keeps what was found, through restarts, until somebody adopts the volume."""
@@ -119,13 +127,12 @@ class Ledger:
             self._write(noted)
 
     def remember(self, witness: Mapping[str, tuple[Sighting, ...]]) -> None:
-        """Keeps what was seen of peers."""
-        self.state = replace(self.state, witness=dict(witness))
-        if self._directory >= 0:
-            self._try(
-                "What was seen of peers cannot be kept",
-                lambda: ledger_file.write_witness(self._directory, witness),
-            )
+        """Keeps what was seen of peers; where that cannot be written, `state` has what was kept before."""
+        if self._directory >= 0 and self._try(
+            "What was seen of peers cannot be kept",
+            lambda: ledger_file.write_witness(self._directory, witness),
+        ):
+            self.state = replace(self.state, witness=dict(witness))
 
     def look(self, find: Callable[[], Found]) -> None:
         """Looks whether somebody else changed the value, or began here too; mends what could not be done."""
@@ -210,8 +217,12 @@ class Ledger:
             return False
         if self._faults.pop(what, None) is not None:
             self.state = replace(self.state, fault=next(iter(self._faults.values()), None))
+            self._logged = self.state.fault
         return True
 
     def _fails(self, what: str, error: OSError) -> None:
         self._faults[what] = f"{what}: {reason(error)}."
         self.state = replace(self.state, fault=next(iter(self._faults.values())))
+        if self.state.fault != self._logged:
+            self._logged = self.state.fault
+            log.warning("%s", self._logged)

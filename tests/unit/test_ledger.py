@@ -1,10 +1,20 @@
 """The ledger of a volume on real files; only fsync can be made to fail, as a disk would."""
 
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kubia_pet.model.ledger import Kind, Sighting
+from kubia_pet.model.mount import Mount
+from kubia_pet.model.verdict import judge
 from kubia_pet.store import StoreError, Volume
+from kubia_pet.store.ledger_file import DIRECTORY, DamagedError, read_ledger, read_witness
 from tests.support.disk import Disk, data_of
 
 LIMIT = 1000
@@ -60,3 +70,106 @@ def test_a_removal_that_was_not_confirmed_is_made_again_and_no_change_from_outsi
     assert data_of(volume.read()) is None
     assert (volume.ledger.state.changed, volume.ledger.state.count) == (None, 3)
     volume.close()
+
+
+# Damage
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+DEEP = "[" * 200_000
+
+
+def damage(*path: str | int, value: object) -> Callable[[dict[str, Any]], None]:
+    """Puts a value there."""
+
+    def change(members: dict[str, Any]) -> None:
+        place: Any = members
+        for each in path[:-1]:
+            place = place[each]
+        place[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        damage("starts", 0, "commits", value="3"),
+        damage("starts", 0, "commits", value=-1),
+        damage("starts", 0, "number", value=-5),
+        damage("starts", 1, "number", value=1),
+        damage("starts", 0, "id", value="no\nid"),
+        damage("starts", 1, value=7),
+        damage("starts", value={}),
+        damage("findings", value=[{"kind": "lost", "evidence": 7}]),
+        damage("findings", value=[{"kind": "mislaid", "evidence": "It is."}]),
+        damage("parents", value=[5]),
+        damage("volume", value=5),
+        damage("created", value=5),
+        damage("adopted", value=5),
+        damage("name", value=["kubia-0"]),
+        damage("more", value=None),
+    ],
+)
+def test_a_ledger_damaged_inside_is_said_set_aside_and_keeps_no_value_from_being_served(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    lived(tmp_path, b"value")
+    lived(tmp_path)
+    file = tmp_path / DIRECTORY / "ledger.json"
+    members = json.loads(file.read_text())
+    change(members)
+    file.write_text(json.dumps(members))
+    is_damaged_and_served(tmp_path, file)
+    assert "The ledger is not what a ledger is" in caplog.text
+
+
+@pytest.mark.parametrize("text", [DEEP, '{"format": 1, "starts": ' + DEEP, "1" * 10_000])
+def test_so_is_one_that_no_parser_takes(tmp_path: Path, text: str) -> None:
+    lived(tmp_path, b"value")
+    for name in ("ledger.json", "witness.json"):
+        (tmp_path / DIRECTORY / name).write_text(text)
+    is_damaged_and_served(tmp_path, tmp_path / DIRECTORY / "ledger.json")
+
+
+def is_damaged_and_served(path: Path, file: Path) -> None:
+    damaged = file.read_bytes()
+    volume = Volume(path, LIMIT)
+    volume.open(0)
+    state = volume.ledger.state
+    assert data_of(volume.read()) == b"value"
+    assert state.record is not None
+    assert [each.kind for each in state.record.findings] == [Kind.UNKNOWN]
+    assert (state.record.start.number, state.durable, state.fault) == (1, True, None)
+    volume.close()
+    assert (file.parent / "damaged-ledger.json").read_bytes() == damaged
+
+
+@given(
+    JSON, st.sampled_from(["volume", "created", "name", "adopted", "starts", "findings", "parents", "ended"])
+)
+def test_whatever_stands_in_a_ledger_it_is_damaged_or_can_be_judged(
+    tmp_path_factory: pytest.TempPathFactory, value: object, member: str
+) -> None:
+    path = tmp_path_factory.mktemp("volume")
+    lived(path, b"value")
+    file = path / DIRECTORY / "ledger.json"
+    members = json.loads(file.read_text())
+    members[member] = value
+    file.write_text(json.dumps(members))
+    (path / DIRECTORY / "witness.json").write_text(json.dumps({"format": 1, "peers": {"kubia-1": value}}))
+    volume = Volume(path, LIMIT)
+    volume.open(0)
+    judge(volume.ledger.state, name="kubia-0", mount=Mount(), witnesses="", pending=False)
+    volume.close()
+    ledger = os.open(path / DIRECTORY, os.O_RDONLY)
+    try:
+        assert read_ledger(ledger) is not None
+        assert all(isinstance(each, Sighting) for seen in read_witness(ledger).values() for each in seen)
+    except DamagedError:
+        pytest.fail("it was not mended")
+    finally:
+        os.close(ledger)
