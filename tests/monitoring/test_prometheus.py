@@ -135,7 +135,6 @@ def test_a_name_server_that_does_not_answer_and_a_peer_that_hangs_fire_for_who_a
     try:
         watched.until_firing("KubiaPetPeersFailing", 0, lambda: watched.ask(0))
         watched.until_firing("KubiaPetDiscoveryFailing", 0, lambda: watched.ask(0))
-        assert {instance for _, instance in watched.prometheus.firing()} == {watched.instance(0)}
     finally:
         for each in (hung, supervisor):
             os.kill(each, signal.SIGCONT)
