@@ -8,7 +8,8 @@ BACKLOG = 1024  # connections that the kernel holds until they are accepted
 NEWCOMERS = 32  # accepted in a row: none makes room before its request, or its body, can be read
 READ_BUFFER_BYTES = 1 << 16  # of a body, that wait in the kernel, and again here: times all connections
 MAX_REPLAY_BYTES = 1 << 13  # of a request, and of its answer, that may be given again
-MAX_REPLAY_ANSWERS = 128  # to requests that read, kept for all connections
+MAX_REPLAYS_BYTES = 3 * MIB  # of all that read and their answers, kept for all connections
+REPLAY_OVERHEAD_BYTES = 3 << 10  # of each, beside its own bytes, its answer's, and the value's
 LINGERING_TIME = 1.0  # in which a refused body is read, so that its client sees the answer
 
 # --- bodies and answers ---------------------------------------------------------------------------
@@ -130,7 +131,6 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     # A client's read buffers, all full, and its last request; its last answer is kept while they are empty.
     client = 2 * READ_BUFFER_BYTES + MAX_REPLAY_BYTES + SMALL_BODY_BYTES
     clients = (max_connections + CONNECTION_RESERVE) * client
-    replays = MAX_REPLAY_ANSWERS * 2 * MAX_REPLAY_BYTES
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
@@ -138,5 +138,5 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     ledger = 4 * MAX_LEDGER_FILE_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
     sending = MAX_SENDING_BYTES + watching
-    held = own + ledger + log + replays
+    held = own + ledger + log + MAX_REPLAYS_BYTES
     return RESIDENT_BYTES + held + bodies + gathering + rendering + sending + clients + peers

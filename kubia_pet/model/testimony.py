@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kubia_pet.model.ledger import Sighting
+from kubia_pet.model.moment import MOMENT
 from kubia_pet.model.witness import KEPT
 
 POD, VOLUME, START, COMMIT = "Kubia-Pet-Pod", "Kubia-Pet-Volume", "Kubia-Pet-Start", "Kubia-Pet-Commit"
@@ -14,7 +15,6 @@ VERDICT = "Kubia-Pet-Verdict"
 PEER = "Kubia-Pet-Peer"  # that a peer asks, and wants to know of the volume
 _NAME = re.compile(r"[a-z0-9._-]{1,253}")
 HEX16, HEX32 = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{32}")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _NUMBER = re.compile(r"[0-9]{1,15}")
 MOST = 10**15
 _FIELDS = tuple(name.lower().encode() for name in (POD, VOLUME, START, COMMIT))

@@ -17,13 +17,14 @@ from kubia_pet.limits import (
     WITNESS_ROUNDS,
 )
 from kubia_pet.model.continuity import Found
-from kubia_pet.model.diagnostic import ErrorCode
-from kubia_pet.model.ledger import Kind, Sighting, now
+from kubia_pet.model.ledger import Kind, Sighting
+from kubia_pet.model.ledger_state import LedgerState
+from kubia_pet.model.moment import now
 from kubia_pet.model.mount import Mount
 from kubia_pet.model.peer import Peer
 from kubia_pet.model.testimony import Fields, Testimony, fields_of, from_fields, from_json
 from kubia_pet.model.verdict import Verdict, judge, met, remembered
-from kubia_pet.peers.connection import FetchError, Response
+from kubia_pet.peers.connection import FetchError, Response, only_ok
 from kubia_pet.peers.memory import WitnessMemory
 from kubia_pet.peers.pool import ConnectionPool
 from kubia_pet.store import Ledger, Store, StoreError, VolumeUnavailableError
@@ -74,7 +75,7 @@ class Witnesses:
             timeout=peer_timeout,
             connect_timeout=connect_timeout,
             limit=MAX_TESTIMONY_BYTES,
-            judge=_judge,
+            judge=only_ok,
             path=f"/ledger/peers/{quote(name or '-', safe='')}",
         )
         self._peers: tuple[Peer, ...] = ()
@@ -84,6 +85,7 @@ class Witnesses:
         self._gathered_at = float("-inf")
         self._last: dict[str, tuple[Fields, float]] = {}  # that were heard in gatherings, and when
         self.last_verdict = Kind.UNKNOWN
+        self._judged: tuple[LedgerState, str, Verdict] | None = None
         self._logged: Kind | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -110,22 +112,14 @@ class Witnesses:
         return self._memory.newest
 
     def verdict(self) -> Verdict:
-        """What is to be thought of this pod's volume now; logged when it changes."""
-        verdict = judge(
-            self._ledger.state,
-            name=self.name,
-            mount=self.mount if self._is_cluster else None,
-            witnesses=self._who_was_asked(),
-            pending=self._discovery is not None and not self._rounds,
-        )
-        self._observer.judged(verdict.verdict)
-        self.last_verdict = verdict.verdict
-        if verdict.verdict not in (self._logged, Kind.UNKNOWN):
-            self._logged = verdict.verdict
-            level = logging.INFO if verdict.verdict is Kind.GOOD else logging.WARNING
-            sentences = filter(None, (verdict.message, *verdict.evidence, verdict.remedy))
-            log.log(level, "The volume is %s. %s", verdict.verdict, " ".join(sentences))
-        return verdict
+        """What is to be thought of this pod's volume now; logged when it changes.
+
+        While nothing has changed that it rests on, it is the one before.
+        """
+        state, asked = self._ledger.state, self._who_was_asked()
+        if self._judged is None or self._judged[0] is not state or self._judged[1] != asked:
+            self._judged = state, asked, self._judge(state, asked)
+        return self._judged[2]
 
     def members(self) -> dict[str, object]:
         """The volume's id, this start, its commits and the verdict, for JSON."""
@@ -171,6 +165,23 @@ class Witnesses:
             raise VolumeUnavailableError(self._ledger.state.fault or "The volume has no ledger to adopt it.")
         self._memory.settle()
         return self.verdict()
+
+    def _judge(self, state: LedgerState, asked: str) -> Verdict:
+        verdict = judge(
+            state,
+            name=self.name,
+            mount=self.mount if self._is_cluster else None,
+            witnesses=asked,
+            pending=self._discovery is not None and not self._rounds,
+        )
+        self._observer.judged(verdict.verdict)
+        self.last_verdict = verdict.verdict
+        if verdict.verdict not in (self._logged, Kind.UNKNOWN):
+            self._logged = verdict.verdict
+            level = logging.INFO if verdict.verdict is Kind.GOOD else logging.WARNING
+            sentences = filter(None, (verdict.message, *verdict.evidence, verdict.remedy))
+            log.log(level, "The volume is %s. %s", verdict.verdict, " ".join(sentences))
+        return verdict
 
     async def _ask_again_and_again(self) -> None:
         """From WITNESS_GRACE on, as more peers are found; after some rounds each WITNESS_INTERVAL."""
@@ -234,8 +245,3 @@ class Witnesses:
             return f"Its peers are asked from {WITNESS_GRACE:g} s after the start on."
         answered = len(self._peers) - len(self._unheard())
         return f"{answered} of {len(self._peers)} peers said what they remember of it."
-
-
-def _judge(status: int, _: Mapping[bytes, bytes]) -> None:
-    if status != 200:  # noqa: PLR2004
-        raise FetchError(ErrorCode.STATUS, f"answered {status}")

@@ -10,8 +10,9 @@ from dataclasses import replace
 from kubia_pet.limits import MAX_PARENTS, MAX_STARTS
 from kubia_pet.model.commit import Commit
 from kubia_pet.model.continuity import Found, observed, opened
-from kubia_pet.model.ledger import Finding, Record, Sighting, Start, now
+from kubia_pet.model.ledger import Finding, Record, Sighting, Start
 from kubia_pet.model.ledger_state import Identity, LedgerState
+from kubia_pet.model.moment import now
 from kubia_pet.model.verdict import intruded
 from kubia_pet.store import ledger_file
 from kubia_pet.store.atomic_file import sync
@@ -23,9 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class Ledger:
-    """The ledger of one volume after the other. Its methods block; the writer's thread calls them, no other.
+    """The ledger of one volume after the other.
 
-    None of them raises for what is wrong with the ledger: that is `state.fault`, and the value is served.
+    Its methods block; the writer's thread calls them, no other but for `number_of`. None of them raises for
+    what is wrong with the ledger: that is `state.fault`, and the value is served.
     """
 
     def __init__(self, identity: Identity | None = None, *, adopt: bool = False) -> None:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, get_origin
 
 from kubia_pet.limits import MAX_LEDGER_FILE_BYTES
 from kubia_pet.model.ledger import Finding, Kind, Record, Sighting, Start
-from kubia_pet.model.testimony import HEX16, HEX32, MOMENT, MOST, sighting_of
+from kubia_pet.model.moment import MOMENT
+from kubia_pet.model.testimony import HEX16, HEX32, MOST, sighting_of
 from kubia_pet.store.atomic_file import AtomicFile
 
 DIRECTORY = ".kubia-pet"

@@ -78,7 +78,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     )
     if cluster is not None:
         cluster.on_response = witnesses.gathered
-    lifecycle, connections = Lifecycle(), Connections(settings.client_timeout)
+    lifecycle, connections = Lifecycle(), Connections(settings.client_timeout, settings.max_connections)
     bodies = BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
     changes = ChangeLog()
     ledgers = LedgerHandlers(pod, volume, ledger, witnesses)
@@ -108,8 +108,9 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     app.on_response_prepare.append(_say_who_answers)
     routes = register(app.router, chain.from_iterable(each.routes() for each in handlers))
     token = Token(settings.token_file)
-    hosts = Hosts(pod, service, settings.allowed_host)
-    admission = Admission(lifecycle, connections, hosts, token, faults, max_requests=settings.max_connections)
+    services = {service or "", (name or "").partition(".")[2]} - {""}  # the first may be an alias
+    hosts = Hosts(pod, services, settings.allowed_host)
+    admission = Admission(lifecycle, connections, hosts, token, faults)
     pipeline = Pipeline(
         routes,
         lifecycle=lifecycle,

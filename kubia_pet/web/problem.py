@@ -12,6 +12,7 @@ from kubia_pet import __version__
 TEXT = "text/plain"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+TOO_MANY = "Too many requests at once: try again."
 NOT_HTTP = "This is no request as HTTP/1.1 has it."
 SERVER = f"kubia-pet/{__version__}"  # not the versions of Python and aiohttp
 RETRY = {"Retry-After": "1"}  # seconds

@@ -10,7 +10,7 @@ from aiohttp.http import HttpProcessingError
 from kubia_pet.metrics import Metrics
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.problem import NOT_HTTP, SERVER, ProblemError
-from kubia_pet.web.replay import Answers, ReplayingProtocol
+from kubia_pet.web.replay import Answers, ReplayingProtocol, is_large
 
 _NEVER = 3600.0  # seconds by which aiohttp's own deadline for idle connections comes after ours
 log = logging.getLogger(__name__)
@@ -127,6 +127,8 @@ class Connection(ReplayingProtocol):
     ) -> tuple[web.StreamResponse, bool]:
         """Sends an answer; the last one to a client that sends no more ends the connection."""
         sent = await super().finish_response(request, resp, start_time)
+        if isinstance(resp, web.Response) and is_large(resp.body):
+            resp.body = None  # aiohttp keeps the last response of each connection
         if self._connections.is_half_closed(self) and self.is_last():
             self.close()
         return sent

@@ -24,8 +24,9 @@ from typing import Any, Generic, TypeGuard, TypeVar
 
 from aiohttp import HttpVersion11, web
 
-from kubia_pet.limits import MAX_REPLAY_ANSWERS, MAX_REPLAY_BYTES
+from kubia_pet.limits import MAX_REPLAY_BYTES, MAX_REPLAYS_BYTES, REPLAY_OVERHEAD_BYTES
 from kubia_pet.model.unknown import UNKNOWN, Unknown
+from kubia_pet.model.value import Value
 from kubia_pet.web.connections import Connections
 
 T = TypeVar("T")
@@ -65,14 +66,19 @@ class _Answer:
 
     def __init__(
         self,
+        done: tuple[Work[Any], object],
         request: web.Request,
         response: web.Response,
+        *,
         head_size: int,
         admits: Callable[[], bool],
         count: Callable[[float], None],
+        essential: bool,
     ) -> None:
-        self.work, self._outcome = request[_DONE]
+        self.work, self._outcome = done
         self.head_size = head_size
+        self.size = REPLAY_OVERHEAD_BYTES + head_size + _size(self._outcome) + _size(response.body)
+        self.essential = essential
         self.count = count
         self._admits = admits
         self._second = int(time.time())
@@ -99,21 +105,27 @@ class _Answer:
 
 
 class Answers:
-    """The last MAX_REPLAY_ANSWERS that aiohttp gave to requests that read, by the bytes of these."""
+    """The newest that aiohttp gave to requests that read, by the bytes of these: MAX_REPLAYS_BYTES in all."""
 
     def __init__(self) -> None:
         self._answers: dict[bytes, _Answer] = {}
+        self._size = 0
 
     def put(self, request: bytes, answer: _Answer) -> None:
         """The answer to this request from now on."""
-        self._answers.pop(request, None)
-        if len(self._answers) >= MAX_REPLAY_ANSWERS:
-            del self._answers[next(iter(self._answers))]
+        self._forget(request)
         self._answers[request] = answer
+        self._size += answer.size
+        while self._size > MAX_REPLAYS_BYTES:
+            self._forget(next(iter(self._answers)))
 
     def get(self, request: bytes) -> _Answer | None:
         """What was answered to this request, if that is known."""
         return self._answers.get(request) if len(request) <= MAX_REPLAY_BYTES else None
+
+    def _forget(self, request: bytes) -> None:
+        answer = self._answers.pop(request, None)
+        self._size -= answer.size if answer is not None else 0
 
 
 class ReplayingProtocol(web.RequestHandler):
@@ -148,6 +160,7 @@ class ReplayingProtocol(web.RequestHandler):
         request: web.Request,
         response: web.StreamResponse,
         *,
+        essential: bool,
         admits: Callable[[], bool],
         count: Callable[[float], None],
     ) -> None:
@@ -156,6 +169,7 @@ class ReplayingProtocol(web.RequestHandler):
         `admits()` says whether requests may pass unseen, `count(seconds)` is told of each that did.
         """
         self._begun = None
+        done = request.pop(_DONE, None)  # aiohttp keeps the last request of each connection
         if self._lost:
             return
         head, blank, _ = self._read.partition(_BLANK)
@@ -168,12 +182,26 @@ class ReplayingProtocol(web.RequestHandler):
         )
         self._lost = not self._rests
         self._read = head + blank if self._rests else b""
-        if self._rests and self._size <= MAX_REPLAY_BYTES and _is_repeatable(response, request):
-            answer = _Answer(request, response, len(self._read), admits, count)
-            if request.method in _READING and not body:
-                self._answers.put(self._read, answer)
-            else:
+        if (
+            self._rests
+            and self._size <= MAX_REPLAY_BYTES
+            and done is not None
+            and not is_large(done[1])
+            and _is_repeatable(response, request)
+        ):
+            answer = _Answer(
+                done,
+                request,
+                response,
+                head_size=len(self._read),
+                admits=admits,
+                count=count,
+                essential=essential,
+            )
+            if request.method not in _READING:
                 self._own = answer
+            elif not body:
+                self._answers.put(self._read, answer)
 
     def data_received(self, data: bytes) -> None:
         """Answers a request again, or gives it to aiohttp; holds what comes before the answer."""
@@ -223,7 +251,7 @@ class ReplayingProtocol(web.RequestHandler):
         began = time.monotonic()
         outcome = answer.work.at_once() if self._connections.is_alone(self) else UNKNOWN
         if outcome is UNKNOWN:
-            self._connections.begin(self)
+            self._connections.begin(self, essential=answer.essential)
             self._doing = answer.work.do(data[answer.head_size :])
             self._doing.add_done_callback(partial(self._on_done, answer, data, began))
         elif answer.rests_on(outcome):
@@ -261,11 +289,20 @@ class ReplayingProtocol(web.RequestHandler):
 def _is_repeatable(response: web.StreamResponse, request: web.Request) -> TypeGuard[web.Response]:
     """Whether it may be given again, not by aiohttp, to a request that equals this one."""
     return (
-        _DONE in request
-        and request.version == HttpVersion11
+        request.version == HttpVersion11
         and request.keep_alive
         and response.keep_alive is not False
         and isinstance(response, web.Response)
         and isinstance(response.body, bytes | None)
-        and len(response.body or b"") <= MAX_REPLAY_BYTES
+        and not is_large(response.body)
     )
+
+
+def is_large(kept: object) -> bool:
+    """Whether it, a value or a body, is too much to be kept after it was sent."""
+    return _size(kept) > MAX_REPLAY_BYTES
+
+
+def _size(kept: object) -> int:
+    data = kept.data if isinstance(kept, Value) else kept
+    return len(data) if isinstance(data, bytes) else 0

@@ -15,7 +15,8 @@ from kubia_pet.peers.gather import Cluster, Gathered
 from kubia_pet.peers.ledgers import PeerLedgers
 from kubia_pet.peers.result import PeerResult
 from kubia_pet.store import Store, StoreError
-from kubia_pet.web.render import Overview, preview
+from kubia_pet.web.escaping import preview
+from kubia_pet.web.render import Overview
 
 Members = dict[str, object]  # of a JSON object
 _PREVIEWS = (280, 80, 20)  # characters of a value that are shown, the fewer the more pods there are

@@ -8,9 +8,9 @@ import time
 from aiohttp import web
 
 from kubia_pet import logs
-from kubia_pet.config import Duration
 from kubia_pet.limits import DEFAULT_FAULT_TIME, MAX_FAULT_TIME
 from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
+from kubia_pet.parameters import Duration
 from kubia_pet.web.problem import ProblemError, json_response
 from kubia_pet.web.route import Route
 

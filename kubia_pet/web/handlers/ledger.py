@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from kubia_pet.model.ledger import age
+from kubia_pet.model.moment import age
 from kubia_pet.model.testimony import PEER
 from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Ledger, StoreError, Volume

@@ -8,7 +8,8 @@ from importlib import resources
 
 from kubia_pet.limits import PAGE_PREVIEW
 from kubia_pet.model.value import NO_VALUE, Value
-from kubia_pet.web.render import Overview, preview
+from kubia_pet.web.escaping import preview
+from kubia_pet.web.render import Overview
 
 _POD, _ROWS = "{{pod}}", "{{rows}}"
 

@@ -33,11 +33,11 @@ class ValueHandlers:
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
-            Route("POST", "/", self.write, changes=True),
-            Route("PUT", "/", self.write, changes=True),
+            Route("POST", "/", self.write, takes_body=True, changes=True),
+            Route("PUT", "/", self.write, takes_body=True, changes=True),
             Route("DELETE", "/", self.remove, changes=True),
             Route("GET", "/data", self.data, essential=True),
-            Route("PUT", "/data", self.write, changes=True),
+            Route("PUT", "/data", self.write, takes_body=True, changes=True),
             Route("DELETE", "/data", self.remove, changes=True),
         ]
 

@@ -51,7 +51,7 @@ class Pipeline:
                 if route.stream:
                     self._connections.stream(connection)
                     return await handler(request)
-                self._connections.begin(connection)
+                self._connections.begin(connection, essential=route.essential)
                 response = await handler(request)
             except Exception as error:
                 problem = problem_of(error, request)
@@ -69,7 +69,7 @@ class Pipeline:
         count = self._instrumentation.counter(request, route, response.status)
         count(time.monotonic() - began)
         if isinstance(connection, ReplayingProtocol):
-            connection.remember(request, response, admits=admits, count=count)
+            connection.remember(request, response, essential=route.essential, admits=admits, count=count)
         return response
 
 
