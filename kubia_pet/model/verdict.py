@@ -166,15 +166,18 @@ def met(record: Record, name: str | None, peer: str, sighting: Sighting) -> Find
 
 
 def intruded(record: Record, on_disk: Record) -> Finding | None:
-    """That somebody else began on this volume while this process has it: the ledger on the disk says so."""
-    newest = on_disk.start
-    if any(each.id == newest.id for each in record.starts):
-        return None
+    """That somebody else began on this volume, or adopted it, while this process has it: the disk says so."""
+    newest, own = on_disk.start, record.start
     where = f" on node {newest.node}" if newest.node else ""
+    if all(each.id != newest.id for each in record.starts):
+        did = f"began{where} at {newest.at}"
+    elif newest.id != own.id and on_disk.volume != record.volume:
+        did = f"adopted it{where} at {on_disk.adopted}"
+    else:
+        return None
     return Finding(
         Kind.SHARED,
-        f"Start {newest.number} ({newest.id}) began{where} at {newest.at}, while start {record.start.number} "
-        f"({record.start.id}) was live.",
+        f"Start {newest.number} ({newest.id}) {did}, while start {own.number} ({own.id}) was live.",
     )
 
 

@@ -56,6 +56,7 @@ class Ledger:
         except OSError as error:
             self._fails("The ledger cannot be read", error)
             return
+        self._settle(before)
         self._judged = found = find()
         removal = self._slots.removal() if self._slots is not None else None
         new = Record(secrets.token_hex(16), now(), (), self.identity.name)
@@ -101,6 +102,8 @@ class Ledger:
         """It is durable."""
         self._judged = None
         self.state = replace(self.state, commit=commit, changed=None)
+        if commit is not None and self._slots is not None:
+            self._slots.settle(commit)
 
     def number_of(self, digest: Callable[[], str]) -> Commit | None:
         """The number, kept in a file of its own, of a value that has none."""
@@ -125,8 +128,7 @@ class Ledger:
         """Keeps what was found, through restarts, until somebody adopts the volume."""
         record = self.state.record
         if record is not None and (noted := record.found(*findings)) != record:
-            self.state = replace(self.state, record=noted)
-            self._write(noted)
+            self._keep(noted)
 
     def remember(self, witness: Mapping[str, tuple[Sighting, ...]]) -> None:
         """Keeps what was seen of peers; where that cannot be written, `state` has what was kept before."""
@@ -149,20 +151,13 @@ class Ledger:
             self._judged = found
             changed, finding = observed(record, self.state.commit, found)
             self.state = replace(self.state, changed=changed)
-        if not self.state.durable:
-            self._write(record)
-        else:
-            with suppress(OSError, DamagedError):
-                self._compare(record, ledger_file.read_ledger(self._directory))
-        if finding is not None:
-            self.note(finding)
+        self._keep(record if finding is None else record.found(finding))
 
     def end(self) -> None:
         """This start ends in order, if there is one."""
         record, durable = self.state.record, self.state.durable
         if record is not None and durable and self._directory >= 0:
-            counted = record.counted(record.start.id, self.state.count)
-            self._write(replace(counted, ended=True))
+            self._keep(record.counted(record.start.id, self.state.count), ended=True)
         self.leave()
 
     def leave(self) -> None:
@@ -190,24 +185,47 @@ class Ledger:
         name = self.identity.name
         return record.adopted_as(volume, name=name, at=now(), accepted=digest, keep=MAX_PARENTS)
 
-    def _compare(self, record: Record, on_disk: Record | None) -> None:
-        if on_disk is None or on_disk.volume != record.volume:
-            return
-        intruder = intruded(record, on_disk)
-        findings = (*on_disk.findings, *(() if intruder is None else (intruder,)))
-        self.state = replace(self.state, record=record.found(*findings))
-        if intruder is not None:  # their history has this start, too; so neither loses one, and they see it
-            self._write(on_disk.found(*findings, *record.findings))
+    def _keep(self, record: Record, *, ended: bool = False) -> None:
+        """Writes what is new.
+
+        Where another process began here meanwhile its ledger stays, but for what was found: it has this start,
+        too, so that neither loses one, and both see it.
+        """
+        on_disk = self._on_disk(record)
+        intruder = None if on_disk is None else intruded(record, on_disk)
+        if on_disk is not None:
+            record = record.found(*on_disk.findings, *filter(None, (intruder,)))
+        self.state = replace(self.state, record=record)
+        kept = replace(record, ended=ended)
+        if on_disk is not None and intruder is not None:
+            kept = on_disk.found(*record.findings)
+        if kept != on_disk:
+            self._write(kept)
+
+    def _on_disk(self, record: Record) -> Record | None:
+        """The ledger on the disk, where it is this volume's."""
+        with suppress(OSError, DamagedError):
+            found = ledger_file.read_ledger(self._directory)
+            if found is not None and found.knows(record.volume):
+                return found
+        return None
+
+    def _settle(self, before: Record | None) -> None:
+        newest = self._slots.newest() if self._slots is not None else None
+        counted = {each.id: each.commits or 0 for each in before.starts} if before is not None else {}
+        if self._slots is not None and newest is not None and counted.get(newest.start, 0) >= newest.count:
+            self._slots.settle(newest)
 
     def _open_slots(self) -> None:
         self._slots = CommitSlots(self._directory)
 
     def _write(self, record: Record) -> bool:
-        """Whether it was written: then others may hear of this start."""
+        """Whether it was written: then others may hear of its newest start, where that is this one."""
         done = self._try(
             "The ledger cannot be written", lambda: ledger_file.write_ledger(self._directory, record)
         )
-        self.state = replace(self.state, durable=self.state.durable or done)
+        own = self.state.record is not None and self.state.record.start.id == record.start.id
+        self.state = replace(self.state, durable=self.state.durable or (done and own))
         return done
 
     def _try(self, what: str, job: Callable[[], None]) -> bool:

@@ -1,5 +1,7 @@
 """The ledger of a volume on real files; only fsync can be made to fail, as a disk would."""
 
+import errno
+import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -7,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubia_pet.model.ledger import Kind, Sighting
+from kubia_pet.model.continuity import UNNUMBERED
+from kubia_pet.model.ledger import Finding, Kind, Sighting
 from kubia_pet.model.mount import Mount
 from kubia_pet.model.verdict import judge
-from kubia_pet.store import StoreError, Volume
+from kubia_pet.store import Ledger, StoreError, Volume
 from kubia_pet.store.ledger_file import DIRECTORY, DamagedError, read_ledger, read_witness
 from tests.support.disk import Disk, data_of
 
@@ -69,6 +72,103 @@ def test_a_removal_that_was_not_confirmed_is_made_again_and_no_change_from_outsi
     volume.ledger.look(volume.found)
     assert data_of(volume.read()) is None
     assert (volume.ledger.state.changed, volume.ledger.state.count) == (None, 3)
+    volume.close()
+
+
+def test_a_ledger_that_is_gone_or_was_damaged_while_it_was_used_is_written_again(tmp_path: Path) -> None:
+    volume = opened(tmp_path)
+    file = tmp_path / DIRECTORY / "ledger.json"
+    kept = file.read_text()
+    file.unlink()
+    volume.ledger.look(volume.found)
+    assert file.read_text() == kept
+    file.write_text("{")
+    volume.ledger.look(volume.found)
+    assert file.read_text() == kept
+    volume.close()
+
+
+# Two that have one volume, as where a lease is gone that both had
+
+
+def opened(path: Path) -> Volume:
+    volume = Volume(path, LIMIT)
+    volume.open(0)
+    return volume
+
+
+@pytest.fixture
+def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+
+
+def kinds(ledger: Ledger) -> list[Kind]:
+    return [each.kind for each in ledger.state.record.findings] if ledger.state.record else []
+
+
+@pytest.mark.usefixtures("without_locks")
+@pytest.mark.parametrize("does", [Volume.close, lambda old: old.ledger.note(Finding(Kind.LOST, "Found."))])
+def test_what_the_old_one_writes_after_its_successor_began_takes_no_start_from_the_history(
+    tmp_path: Path, does: Callable[[Volume], None]
+) -> None:
+    old = opened(tmp_path)
+    new = opened(tmp_path)
+    does(old)
+    new.ledger.look(new.found)
+    assert Kind.SHARED in kinds(new.ledger)
+    record = new.ledger.state.record
+    assert record is not None
+    assert [each.number for each in record.starts] == [1, 2]
+    on_disk = os.open(tmp_path / DIRECTORY, os.O_RDONLY)
+    assert read_ledger(on_disk) == record
+    os.close(on_disk)
+
+
+@pytest.mark.usefixtures("without_locks")
+@pytest.mark.parametrize("first", [0, 1])
+def test_where_one_of_two_adopts_the_other_sees_that_and_does_not_take_it_back(
+    tmp_path: Path, first: int
+) -> None:
+    pair = [opened(tmp_path), opened(tmp_path)]
+    one, other = pair[first], pair[1 - first]
+    assert one.ledger.adopt(one.found())
+    other.ledger.look(other.found)
+    other.close()
+    one.ledger.look(one.found)
+    assert (kinds(one.ledger), kinds(other.ledger)) == ([Kind.SHARED], [Kind.SHARED])
+    record = one.ledger.state.record
+    assert record is not None
+    assert record.parents
+    on_disk = os.open(tmp_path / DIRECTORY, os.O_RDONLY)
+    assert read_ledger(on_disk) == record
+    os.close(on_disk)
+
+
+# A file system without extended attributes
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="only Linux has these calls")
+@pytest.mark.parametrize("restarts", [False, True])
+def test_without_attributes_the_value_before_this_one_is_a_change_from_outside_and_no_rollback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, restarts: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    volume = opened(tmp_path)
+    volume.replace(b"one")
+    volume.replace(b"two")
+    if restarts:
+        volume.close()
+    (tmp_path / "kubia.txt").write_bytes(b"one")  # as kubectl cp does
+    if restarts:
+        volume = opened(tmp_path)
+    volume.ledger.look(volume.found)
+    assert (kinds(volume.ledger), volume.ledger.state.changed) == ([], UNNUMBERED)
+    volume.replace(b"one")
+    volume.ledger.look(volume.found)
+    assert (kinds(volume.ledger), volume.ledger.state.changed) == ([], None)
     volume.close()
 
 
@@ -148,6 +248,7 @@ def is_damaged_and_served(path: Path, file: Path) -> None:
     assert (file.parent / "damaged-ledger.json").read_bytes() == damaged
 
 
+@settings(deadline=None)
 @given(
     JSON, st.sampled_from(["volume", "created", "name", "adopted", "starts", "findings", "parents", "ended"])
 )
