@@ -56,7 +56,7 @@ class Volume:
         try:
             self._held.open(wait)
             self._recover()
-            self.ledger.begin(self._held.descriptor, self.found)
+            self._begin()
             self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
@@ -96,6 +96,7 @@ class Volume:
     def replace(self, data: bytes) -> None:
         """See Storage."""
         self._held.require()
+        self._begin()
         commit = self.ledger.number(Value(data).etag)
         try:
             self._file.stage(self._held.descriptor, data, partial(self.ledger.mark, commit))
@@ -107,6 +108,7 @@ class Volume:
     def remove(self) -> None:
         """See Storage."""
         self._held.require()
+        self._begin()
         commit = self.ledger.number(None)
         self.ledger.put(commit)
         self._publish(self._file.remove)
@@ -129,8 +131,13 @@ class Volume:
         try:
             if not self._held.is_in_place():
                 self._reopen()
-            if self._unconfirmed and (content := self._read()) is not None:
-                self.replace(content.data)
+            self._begin()
+            if self._unconfirmed:
+                content = self._read()
+                if content is None:
+                    self.remove()
+                else:
+                    self.replace(content.data)
             self._try_writing()
             self._unconfirmed = False
             with suppress(ValueUnreadableError):  # whoever reads it is told
@@ -158,10 +165,15 @@ class Volume:
     def _reopen(self) -> None:
         locked = self._held.lock_again()
         with self._publishing:
+            self.ledger.leave()
             self._value.forget()
             self._held.hold(locked)
             self._recover()
-        self.ledger.begin(self._held.descriptor, self.found)
+
+    def _begin(self) -> None:
+        """The ledger begins on the directory that is held, once."""
+        if self.ledger.volume != self._held.descriptor:
+            self.ledger.begin(self._held.descriptor, self.found)
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""
