@@ -15,7 +15,8 @@ class Scene:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.trial = Trial(target.pods)
+        # A value could not be put back where it is the Service that chooses the pod of each request.
+        self.trial = Trial(() if "pods" in target.unseen else target.pods)
         self._left: list[str] = []
         self._views: asyncio.Future[list[PodView]] | None = None
 
