@@ -15,7 +15,7 @@ from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, RESTORE_TIMEOUT
 from kubia_pet.probe.account import Account
 from kubia_pet.probe.counts import Snapshot
-from kubia_pet.probe.kept import Kept
+from kubia_pet.probe.kept import Kept, OtherRunError
 from kubia_pet.probe.report import Report
 from kubia_pet.probe.restored import restored
 from kubia_pet.probe.traffic import Traffic
@@ -70,15 +70,24 @@ class Probe:
 
     async def _remember(self) -> None:
         """What is there before anything is written."""
-        if self._service_only:
-            try:
-                found = values(await self._target.pods[0].overview())
-            except AskError as error:
-                raise UnreachableError(f"{self._target.where} {error}.") from error
-            for name, data in found.items():
-                self._kept.remember(name, data)
-        else:
-            await in_parallel(self._target.pods, self._try_look, limit=ASK_CONCURRENCY)
+        try:
+            if self._service_only:
+                for name, data in values(await self._target.pods[0].overview()).items():
+                    self._kept.remember(name, data)
+            else:
+                await in_parallel(self._target.pods, self._first_look, limit=ASK_CONCURRENCY)
+        except OtherRunError as error:
+            raise UnreachableError(f"{error.pod} {error}.") from error
+        except AskError as error:
+            raise UnreachableError(f"{self._target.where} {error}.") from error
+
+    async def _first_look(self, pod: PodClient) -> None:
+        try:
+            await self._traffic.look(pod)
+        except OtherRunError:
+            raise
+        except AskError:
+            return  # it may answer later
 
     async def _try_look(self, pod: PodClient) -> bool:
         try:

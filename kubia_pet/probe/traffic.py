@@ -91,6 +91,9 @@ class Traffic:
         except AskError:
             account.refused()
             return
+        if not name and before and self._kept.is_another_runs(before.data):  # whose, is not known
+            account.refused()
+            return
         number = next(self._numbers)
         try:
             by = await pod.write(numbered(self._run, number, name), instead_of=before)

@@ -6,8 +6,17 @@ from collections.abc import Callable
 from kubia_pet.client.errors import AskError, OtherValueError, RefusedError
 from kubia_pet.client.pod import PodClient, Stored
 
+OTHER_RUN = (
+    "has the value of another check or probe: let that one end first; where it was killed, store the pod's "
+    "own value again, or remove this one (DELETE /data)"
+)
 _PAUSE = 0.25  # seconds until a pod that does not answer is asked again
 _FINAL = {401, 403, 405, 413}  # a pod that is away for a moment is the API server's 400, 404 or 429
+
+
+def is_a_runs(data: bytes) -> bool:
+    """Whether a check or a probe has written this: it is nobody's own, and never what is to be put back."""
+    return data.startswith((b"kubia-pet check ", b"kubia-pet probe "))
 
 
 async def put_back(

@@ -1,6 +1,7 @@
 """`kubia-pet probe` as a witness: of a healthy set, of killed pods, and of losses that are made to happen."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from tests.support.local_set import LocalSet
 from tests.support.pod import until
-from tests.support.verdict import PROGRAM, PetSet, Probing
+from tests.support.verdict import PROGRAM, PetSet, Probing, check
 
 pytestmark = pytest.mark.timeout(120)
 MARK = b"kubia-pet probe "
@@ -155,6 +156,25 @@ def test_somebody_elses_value_is_no_loss_and_is_what_is_put_back(pets: LocalSet)
     assert (probe.exit, seen["pods"]["kubia-0"]["lost"]) == (0, 0)
     assert seen["pods"]["kubia-0"]["overwritten"] == 1
     assert value(pets.url(0)) == b"mine"
+
+
+def test_a_second_run_leaves_alone_what_the_first_one_holds_and_says_what_to_do(pets: LocalSet) -> None:
+    request("POST", pets.url(0), b"before")
+    before = [value(pets.url(ordinal)) for ordinal in range(3)]
+    with Probing(pets.public_url) as probe:
+        for url in map(pets.url, range(3)):
+            probed(url)
+        second = subprocess.run(
+            [*PROGRAM, "probe", pets.public_url, "--for=1s"], capture_output=True, text=True, check=False
+        )
+        verdict = check(pets.public_url)
+        seen = probe.end()
+    assert (second.returncode, second.stdout) == (3, "")
+    assert re.match(r"Error: kubia-\d has the value of another check or probe: let that one", second.stderr)
+    assert (verdict.exit, verdict.statuses["volume.writable"]) == (0, "skipped"), verdict.members
+    assert "let that one end first" in verdict.evidence("volume.writable")
+    assert (probe.exit, seen["total"]["overwritten"]) == (0, 0)
+    assert [value(pets.url(ordinal)) for ordinal in range(3)] == before
 
 
 # Losses
