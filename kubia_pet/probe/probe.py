@@ -34,6 +34,8 @@ class Probe:
         if self._through == "public" and target.connect is None:
             reason = target.unseen.get("public", "none is known")
             raise UnreachableError(f"There is no public service to write through: {reason}.")
+        if not target.pods:
+            raise UnreachableError(f"No pod is known: {target.unseen['pods']}.")
         self._target = target
         self._run = secrets.token_hex(8)
         self._account = Account()
@@ -128,9 +130,15 @@ class Probe:
 
     async def _last_look(self) -> list[str]:
         """Judges each pod once more; those that do not answer, so that the last word on them is missing."""
-        if self._service_only:
-            return []
         waited_for = asyncio.get_running_loop().time() + RESTORE_TIMEOUT
+        if self._service_only and self._target.connect:
+            left = set(self._account.pods)
+            while left and asyncio.get_running_loop().time() < waited_for:
+                async with self._target.connect() as any_pod:
+                    with contextlib.suppress(AskError):
+                        left -= await self._traffic.look_through(any_pod, left)
+                await asyncio.sleep(_TICK if left else 0)
+            return sorted(left)
 
         async def look(pod: PodClient) -> str | None:
             while not await self._try_look(pod):

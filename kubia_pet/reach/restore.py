@@ -51,8 +51,13 @@ async def _once(pod: PodClient, kept: Stored | None, is_ours: Callable[[bytes], 
     now = await pod.data()
     if now is None or not is_ours(now.data):
         return None
+    await replace(pod, now, kept.data if kept else None)
+    return None
+
+
+async def replace(pod: PodClient, now: Stored, kept: bytes | None) -> None:
+    """Puts `kept`, nothing included, in the place of `now`, where that is still there. Raises AskError."""
     if kept is None:
         await pod.remove(instead_of=now)
     else:
-        await pod.write(kept.data, instead_of=now)
-    return None
+        await pod.write(kept, instead_of=now)

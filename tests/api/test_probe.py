@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.local_set import LocalSet
 from tests.support.pod import until
+from tests.support.prefix_proxy import PrefixProxy
 from tests.support.verdict import PROGRAM, PetSet, Probing, check
 
 pytestmark = pytest.mark.timeout(120)
@@ -240,6 +241,39 @@ def test_where_only_the_service_can_be_reached_everything_goes_through_it(tmp_pa
         assert (probe.exit, seen["through"]) == (0, "public")
         assert seen["pods"]["kubia-0"]["acknowledged"] > 5
         assert value(pod.url) == b"before"
+
+
+def test_a_balancer_that_chooses_for_each_request_gives_each_pod_its_own_value_back(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=2) as pets:
+        urls = [pod.url for pod in pets.pods]
+        for number, pod in enumerate(pets.pods):
+            pets.zone.add(pod.name, pets.port(pod), f"192.0.2.{number + 1}")  # TEST-NET-1: nobody
+            request("POST", pod.url, pod.name.encode())
+        with PrefixProxy(urls[0], "/any", *urls[1:]) as service, Probing(service.url) as probe:
+            for url in urls:
+                probed(url)
+            for pod in pets.pods:  # now they reach each other, if nobody else
+                pets.zone.add(pod.name, pets.port(pod))
+            for url in urls:
+                probed(url, 100)
+            seen = probe.end()
+        assert (probe.exit, seen["through"], seen["notes"]) == (0, "public", [])
+        assert [value(url) for url in urls] == [b"kubia-0", b"kubia-1"]
+
+
+def test_where_only_the_service_can_be_reached_the_end_is_judged_too(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=1) as pets:
+        (pod,) = pets.pods
+        pets.zone.add("kubia-0", pets.port(pod), "192.0.2.1")
+        pets.zone.add("kubia-1", 8080, "192.0.2.2")
+        with Probing(pod.url) as probe:
+            probed(pod.url, 10)
+            pod.process.send_signal(signal.SIGSTOP)
+            probe.process.send_signal(signal.SIGINT)
+            pod.process.send_signal(signal.SIGKILL)
+            (pod.data_dir / "kubia.txt").unlink()
+            seen = probe.wait()
+        assert (probe.exit, seen["unverified"]) == (3, ["kubia-0"])
 
 
 def test_without_the_token_nothing_is_written(tmp_path: Path) -> None:
