@@ -124,7 +124,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_written(pets: LocalSet)
             text=True,
             check=False,
         )
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert done.stderr == f"Error: Port {port} cannot be used for metrics: Address already in use.\n"
 
 
@@ -274,6 +274,19 @@ def test_where_only_the_service_can_be_reached_the_end_is_judged_too(tmp_path: P
             (pod.data_dir / "kubia.txt").unlink()
             seen = probe.wait()
         assert (probe.exit, seen["unverified"]) == (3, ["kubia-0"])
+
+
+def test_where_no_pod_is_known_there_is_no_verdict(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=1) as pets:
+        wrong = ("--service=wrong.default.svc.cluster.local", f"--nameserver={pets.nameserver}")
+        done = subprocess.run(
+            [*PROGRAM, "probe", *wrong, f"--public={pets.pods[0].url}", "--for=1s"],
+            env=os.environ | {"KUBIAPET_PORT": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr[:27]) == (3, "Error: No pod is known: DNS"), done.stderr
 
 
 def test_without_the_token_nothing_is_written(tmp_path: Path) -> None:
