@@ -145,3 +145,31 @@ def test_whoever_does_not_say_yes_has_nothing_disrupted(
     monkeypatch.setattr("kubia_pet.check.command.sys.stdin.isatty", lambda: True, raising=False)
     result = CliRunner().invoke(main, ["check", "--namespace=zoo", "--disrupt=delete"], input=answered)
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["check", "http://127.0.0.1:1"], 2),
+        (["probe", "http://127.0.0.1:1"], 2),
+        (["adopt"], 1),
+        (["serve", "--port=0"], 1),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"\xff\xfe", "is not UTF-8 text."), (b"two\nlines\n", "holds more than one word"), (b"", "is empty.")],
+    ids=["binary", "lines", "empty"],
+)
+def test_a_token_file_is_read_alike_by_all_commands(
+    words: list[str], status: int, content: bytes, why: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    own = [f"--data-dir={tmp_path}", "--service="] if words[0] == "serve" else []
+    done = subprocess.run(
+        [PROGRAM, *words, f"--token-file={file}", *own],
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.returncode, f"The token file {file} {why}" in done.stderr) == (status, True), done.stderr
