@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from http import HTTPStatus
 
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import PodView, short
-from kubia_pet.client.errors import AskError
+from kubia_pet.client.errors import AskError, RefusedError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, STEADY_PAUSE, STEADY_ROUNDS, VIEW_PATIENCE
 from kubia_pet.reach.target import host_name
@@ -99,12 +100,16 @@ async def roundtrip(scene: Scene) -> Finding:
         f"at {view.pod.url}, where DNS says {view.pod.name} is: {view.error}" for view in views if view.error
     ]
     others = [f"at {view.pod.url} {view.name} answers" for view in views if view.name != view.pod.name]
-    misdirected = [line for line in wrong if "421" in line]
+    misdirected = [view.error or "" for view in views if _is_misdirected(view.refusal)]
     if others or misdirected:
         return failed("other-pod", "Another pod is where DNS says one is.", *others, *misdirected)
     if wrong:
         return failed("stale-record", "Nobody is where DNS says a pod is.", *wrong)
     return passed("Each name leads to the pod of that name.")
+
+
+def _is_misdirected(error: AskError | None) -> bool:
+    return isinstance(error, RefusedError) and error.status == HTTPStatus.MISDIRECTED_REQUEST
 
 
 def _addresses(pod: object) -> set[str]:

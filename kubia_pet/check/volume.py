@@ -6,7 +6,7 @@ from typing import Any
 
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
 from kubia_pet.check.scene import Scene
-from kubia_pet.check.view import PodView, short
+from kubia_pet.check.view import PodView, code_of, short
 from kubia_pet.limits import CHEAPEST_FSYNC, WITNESS_PATIENCE
 
 Ledgers = Mapping[str, Mapping[str, Any]]  # GET /ledger, by the pod's name
@@ -53,7 +53,7 @@ def _empty_dirs(spec: Mapping[str, Any]) -> list[str]:
 async def own(scene: Scene) -> Finding:
     """Whether no two pods have one volume."""
     views = await scene.views()
-    locked = [f"{view.name}: {view.unready}" for view in views if view.unready and "locked" in view.unready]
+    locked = [f"{view.name}: {view.unready}" for view in views if code_of(view.not_ready) == "locked"]
     if locked:
         return failed("shared", "A pod waits for a volume that another process holds.", *locked)
     ledgers, reason = _ledgers(views)

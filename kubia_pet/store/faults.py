@@ -75,7 +75,7 @@ class FaultyVolume:
     def require_writable(self) -> None:
         """Fails where the fault is one that a look at the file system shows."""
         if self._faults.has(Fault.DISK_READ_ONLY):
-            raise VolumeUnavailableError(f"The volume {self.path} is read-only.")
+            raise VolumeUnavailableError(f"The volume {self.path} is read-only.", _error(errno.EROFS))
         self._volume.require_writable()
 
     def close(self) -> None:

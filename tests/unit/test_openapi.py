@@ -1,6 +1,7 @@
 """The OpenAPI document, held against a running server."""
 
 import json
+import re
 import subprocess
 import sys
 from importlib import resources
@@ -10,7 +11,9 @@ import pytest
 
 from kubia_pet.config import Settings
 from kubia_pet.model.fault import Fault
+from kubia_pet.store.errors import CODES
 from kubia_pet.web.app import build
+from kubia_pet.web.problem import Code
 from tests.support.pod import Pod
 
 DOCUMENT = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text())
@@ -53,6 +56,14 @@ async def test_the_document_has_every_route_of_the_server_and_no_other(tmp_path:
     assert {each for each in served if each[0] != "HEAD"} == {
         each for each in documented if each[0] != "HEAD"
     }
+
+
+def test_the_document_and_the_readme_name_each_code_of_an_error() -> None:
+    codes = [*CODES, *Code]
+    assert DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == codes
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (named,) = re.findall(r"^Problem details of a 503 .*?\n\n", readme, re.MULTILINE | re.DOTALL)
+    assert set(re.findall("`([a-z-]+)`", named)) - {"code"} == set(codes)
 
 
 def test_the_document_names_each_fault() -> None:

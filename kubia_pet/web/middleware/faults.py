@@ -6,7 +6,7 @@ from aiohttp import web
 
 from kubia_pet.limits import MAX_UNANSWERED_TIME, SLOW_ANSWER_TIME
 from kubia_pet.model.fault import Fault, Faults
-from kubia_pet.web.problem import ProblemError
+from kubia_pet.web.problem import Code, ProblemError
 from kubia_pet.web.route import Handler, is_from_peer
 
 HEADER = "Kubia-Pet-Fault"
@@ -26,7 +26,7 @@ class FaultInjection:
         for fault in self._touching(request):
             match fault:
                 case Fault.NOT_READY | Fault.NOT_ALIVE:
-                    raise ProblemError(503, f"The fault {fault} is set.")
+                    raise ProblemError(503, f"The fault {fault} is set.", code=Code.ON_PURPOSE)
                 case Fault.SLOW:
                     await self._wait(fault, SLOW_ANSWER_TIME)
                 case Fault.UNREACHABLE:
