@@ -28,6 +28,8 @@ async def public(scene: Scene) -> Finding:
     service = scene.target.public
     if service is None:
         return skipped(scene.target.unseen.get("public", "No public service is known."))
+    if "pods" in scene.target.unseen:
+        return skipped(scene.target.unseen["pods"])
     views = await scene.views()
     ready = {view.name for view in views if view.peers and not view.unready}
     unready = {view.name for view in views if view.unready}

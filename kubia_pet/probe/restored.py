@@ -7,7 +7,7 @@ from functools import partial
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient, Stored
-from kubia_pet.limits import ASK_CONCURRENCY
+from kubia_pet.limits import ASK_CONCURRENCY, RESTORE_TIMEOUT
 from kubia_pet.probe.kept import Kept
 from kubia_pet.probe.numbered import Kind, sighting
 from kubia_pet.reach.restore import put_back
@@ -29,7 +29,9 @@ async def _restore(kept: Kept, run: str, pod: PodClient) -> str | None:
     data = kept.get(pod.name)
     before = None if data is None else Stored(data, "")
     ours = {Kind.OURS, Kind.TORN}
-    return await put_back(pod, before, is_ours=lambda now: sighting(now, run).kind in ours)
+    return await put_back(
+        pod, before, is_ours=lambda now: sighting(now, run).kind in ours, patience=RESTORE_TIMEOUT
+    )
 
 
 async def _through_the_service(target: Target, kept: Kept, run: str, left: set[str]) -> list[str]:

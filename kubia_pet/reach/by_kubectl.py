@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import session
-from kubia_pet.reach.kubectl import API, kubectl_proxy, listed
+from kubia_pet.reach.kubectl import API, current_context, kubectl_proxy, listed
 from kubia_pet.reach.target import Objects, Target, in_order
 from kubia_pet.reach.way import UnreachableError, Way
 
@@ -17,7 +17,8 @@ from kubia_pet.reach.way import UnreachableError, Way
 @asynccontextmanager
 async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
     """The running pods that the selector finds in the namespace."""
-    async with kubectl_proxy() as socket, session(token=way.token, socket=socket) as kept:
+    context = await current_context()
+    async with kubectl_proxy(context) as socket, session(token=way.token, socket=socket) as kept:
         api = PodClient(kept, API, name="")
         objects = await _objects(api, namespace, way.selector)
         base = f"{API}api/v1/namespaces/{namespace}"
@@ -46,6 +47,7 @@ async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
             connect=partial(_as_it_comes, public) if public else None,
             objects=objects,
             api=api,
+            kubectl=context,
             namespace=namespace,
             service=way.service,
             unseen=unseen,

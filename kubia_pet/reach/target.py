@@ -26,7 +26,8 @@ class Target:
     `service` is the headless service's full name. Each request to `public`, the other service, is a
     connection of its own, while those of one `connect` go to one pod, where that can be. `nameserver` says
     which name server to ask, where that can be done from here, and `api` asks the API server. `port` is the
-    pods' own, where the service's records name a wrong one.
+    pods' own, where the service's records name a wrong one. `kubectl` is what each of its commands begins
+    with, so that all go to one cluster.
     """
 
     where: str
@@ -40,6 +41,7 @@ class Target:
     objects: Objects | None = None
     namespace: str | None = None
     api: PodClient | None = None
+    kubectl: tuple[str, ...] = ()
     unseen: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -8,7 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from kubia_pet.check.command import check
-from kubia_pet.limits import RESTORE_TIMEOUT
+from kubia_pet.limits import ASK_TIMEOUT, LATE_WRITE_TIME, RESTORE_TIMEOUT
 
 K8S = Path(__file__).parents[2] / "k8s"
 
@@ -57,7 +57,9 @@ def test_it_checks_the_headless_service_with_the_sets_own_image() -> None:
 
 
 def test_there_is_time_to_put_old_values_back_when_it_is_deleted() -> None:
-    assert POD["terminationGracePeriodSeconds"] > RESTORE_TIMEOUT
+    under_way = 2 * ASK_TIMEOUT
+    late = LATE_WRITE_TIME + ASK_TIMEOUT
+    assert POD["terminationGracePeriodSeconds"] > under_way + RESTORE_TIMEOUT + late
 
 
 @pytest.mark.parametrize("argument", CONTAINER["args"][1:])
