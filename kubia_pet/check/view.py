@@ -62,6 +62,11 @@ class PodView:
         return tuple(each["name"] for each in self.peers["peers"]) if self.peers else ()
 
     @property
+    def remembered(self) -> tuple[str, ...]:
+        """The full names of the peers that its ledger has seen at any time."""
+        return tuple(each["peer"] for each in self.ledger["witnesses"]) if self.ledger else ()
+
+    @property
     def diagnostics(self) -> dict[str, str]:
         """What its discovery finds wrong: code and sentence."""
         return {each["code"]: each["message"] for each in (self.peers or {}).get("findings", ())}
