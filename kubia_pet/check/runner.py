@@ -26,9 +26,6 @@ class Check:
 class Progress:
     """Told how the run goes; does nothing by itself."""
 
-    def began(self, check: str) -> None:
-        """This check begins."""
-
     def ended(self, result: CheckResult) -> None:
         """It has this result."""
 
@@ -62,7 +59,6 @@ async def _one(
             return _ended(check, following(before.id), 0.0, progress)
         if before.finding.follows:
             return _ended(check, before.finding, 0.0, progress)
-    progress.began(check.id)
     began = time.monotonic()
     try:
         async with asyncio.timeout(CHECK_TIMEOUT):

@@ -34,24 +34,22 @@ async def writable(scene: Scene) -> Finding:
     views, parts = await scene.views(), await scene.trial.begin()
     refused = [part for part in parts if part.refusal]
     lines = [f"{part.pod.name} {part.refusal}" for part in refused]
+    unready = {view.pod.name: view.not_ready for view in views if view.not_ready and not view.error}
+    not_ready = [f"{pod} {error}" for pod, error in unready.items()]
     for part in refused:
         if cause := _cause(part.refusal):
             return failed(cause, f"{part.pod.name} cannot store a value.", *lines)
-    unready = {view.pod.name: view.not_ready for view in views if view.not_ready and not view.error}
     for pod, error in unready.items():
         if cause := _cause(error):
-            return failed(cause, f"{pod} is not ready.", *(f"{each} {why}" for each, why in unready.items()))
-    silent = {view.pod.name: await last_words(scene.target, view.pod.name) for view in views if view.error}
-    for pod, words in silent.items():
-        if cause := _cause_in(words):
-            line = f"{pod} does not answer; its log ends with: {words}"
-            return failed(cause, f"{pod} cannot start on its volume.", line)
+            return failed(cause, f"{pod} is not ready.", *not_ready)
+    if found := await _in_logs(scene):
+        return found
     if not parts:
         return unknown("No pod is known.")
     if refused:
         return _not_tried(refused, lines)
     if unready:
-        return unknown(f"{short(unready)} is not ready.", *(f"{pod} {why}" for pod, why in unready.items()))
+        return unknown(f"{short(unready)} is not ready.", *not_ready)
     return passed(f"Each of {len(parts)} pods has committed a value.")
 
 
@@ -60,11 +58,18 @@ def _cause(error: AskError | None) -> str | None:
     return _BY_CODE.get(code_of(error) or "")
 
 
-def _cause_in(line: str) -> str | None:
-    """What a line of the log says of the volume."""
-    if not re.search(r"\b(error|critical)\b", line, re.IGNORECASE):
-        return None
-    return next((cause for words, cause in _BY_WORDS.items() if re.search(words, line)), None)
+async def _in_logs(scene: Scene) -> Finding | None:
+    """What a pod that does not answer says of its volume at the end of its log, where that can be seen."""
+    for view in await scene.views():
+        line = await last_words(scene.target, view.pod.name) if view.error else ""
+        if not re.search(r"\b(error|critical)\b", line, re.IGNORECASE):
+            continue
+        for words, cause in _BY_WORDS.items():
+            if re.search(words, line):
+                name = view.pod.name
+                evidence = f"{name} does not answer; its log ends with: {line}"
+                return failed(cause, f"{name} cannot start on its volume.", evidence)
+    return None
 
 
 def _not_tried(refused: Sequence[Written], lines: Sequence[str]) -> Finding:
