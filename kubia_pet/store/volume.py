@@ -60,7 +60,7 @@ class Volume:
             self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
-                raise VolumeUnusableError(how_to_permit(self.path, error)) from error
+                raise VolumeUnusableError(how_to_permit(self.path, error), error) from error
             raise translated(error, f"The volume {self.path} has a fault") from error
 
     def read(self) -> Content | None:
@@ -153,7 +153,7 @@ class Volume:
             except OSError as error:
                 raise translated(error, f"The volume {self.path} has a fault") from error
         if flags & os.ST_RDONLY:
-            raise VolumeUnavailableError(f"The volume {self.path} is read-only.")
+            raise VolumeUnavailableError(f"The volume {self.path} is read-only.", OSError(errno.EROFS, ""))
 
     def close(self) -> None:
         """See Storage."""
