@@ -98,12 +98,12 @@ class FaultyVolume:
             if self._faults.has(fault):
                 raise translated(_error(number), what)
 
-
-def _error(number: int) -> OSError:
-    return OSError(number, os.strerror(number))
-
     def _wait(self) -> None:
         """Takes its time, at most until the fault ends."""
         until = time.monotonic() + self._slow
         while self._faults.has(Fault.DISK_SLOW) and time.monotonic() < until:
             time.sleep(FAULT_POLL_INTERVAL)
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
