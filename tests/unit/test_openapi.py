@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubia_pet.config import Settings
+from kubia_pet.model.diagnostic import ErrorCode
 from kubia_pet.model.fault import Fault
 from kubia_pet.web.app import build
 from tests.support.pod import Pod
@@ -37,6 +38,10 @@ def test_the_running_server_is_as_its_document_says(pod: Pod, tmp_path: Path, ac
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Traceback" not in pod.log.read_text()
+
+
+def test_each_error_code_is_in_the_document_and_no_other() -> None:
+    assert DOCUMENT["components"]["schemas"]["Finding"]["properties"]["code"]["enum"] == [*ErrorCode]
 
 
 async def test_the_document_has_every_route_of_the_server_and_no_other(tmp_path: Path) -> None:
