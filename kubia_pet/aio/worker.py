@@ -1,4 +1,4 @@
-"""A thread of the store's own, for calls that block."""
+"""A thread for calls that block."""
 
 import asyncio
 import os
