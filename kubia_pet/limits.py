@@ -83,8 +83,7 @@ STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fail
 # --- faults that are set on purpose ---------------------------------------------------------------
 DEFAULT_FAULT_TIME = 30.0
 MAX_FAULT_TIME = 600.0
-SLOW_DISK_TIME = 3.0  # longer than --volume-timeout
-SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
+SLOWNESS = 3  # times its time-out that a slow disk takes, or a slow answer to a peer
 MAX_UNANSWERED_TIME = 30.0  # of a peer's request: then its connection is cut
 FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
 
@@ -109,7 +108,8 @@ MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
 DISRUPTION_TIMEOUT = 150.0  # for a pod to be back: an image may be pulled, a volume moved
 WATCH_TIMEOUT = 1800.0  # for a person to do what is said
 KUBECTL_TIMEOUT = 200.0  # for one command, waits included
-KUBECTL_START_TIMEOUT = 15.0  # a login may ask somebody else first
+KUBECTL_START_TIMEOUT = 15.0
+LOGIN_TIMEOUT = 120.0  # for a person to do what kubectl's login asks for
 MAX_REMEMBERED = 10_000  # acknowledged numbers of each pod that can still turn out to be lost
 LATE_WRITE_TIME = 3.0  # in which a write whose answer never came takes effect, if it does: a volume's time
 RESTORE_TIMEOUT = 30.0  # for a pod to take its old value back
@@ -139,7 +139,7 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
-    own = 2 * stored  # the one that was seen last, and the one that is read
+    own = 2 * stored + max_value  # seen last; being read; and forgotten by a fault
     ledger = 4 * MAX_LEDGER_FILE_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
     sending = MAX_SENDING_BYTES + watching

@@ -74,6 +74,10 @@ class Record:
         """The newest one."""
         return self.starts[-1]
 
+    def knows(self, volume: str) -> bool:
+        """Whether that is this volume's id, or was."""
+        return volume == self.volume or volume in self.parents
+
     def started(self, start: Start, keep: int) -> "Record":
         """With one start more, and at most `keep` of them: the oldest are forgotten."""
         return replace(self, starts=(*self.starts, start)[-keep:], ended=False)

@@ -27,7 +27,7 @@ from kubia_pet.model.verdict import Verdict, judge, met, remembered
 from kubia_pet.peers.connection import FetchError, Response, only_ok
 from kubia_pet.peers.memory import WitnessMemory
 from kubia_pet.peers.pool import ConnectionPool
-from kubia_pet.store import Ledger, Store, StoreError
+from kubia_pet.store import Ledger, Store, StoreError, VolumeUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -133,12 +133,15 @@ class Witnesses:
             "message": verdict.message,
         }
 
-    def testimony(self, of: str | None = None) -> Testimony | None:
-        """What this pod says of its volume, and remembers of a peer's; None while it can say nothing."""
+    def testimony(self, of: str | None = None, *, is_told: bool = False) -> Testimony | None:
+        """What this pod says of its volume, and remembers of a peer's; None while it can say nothing.
+
+        `is_told` where it is that peer who asks: others may not tell it.
+        """
         own = self._ledger.state.sighting()
         if own is None or self.name is None:
             return None
-        return Testimony(self.name, own, self._memory.tell(of) if of is not None else ())
+        return Testimony(self.name, own, self._memory.tell(of, is_told=is_told) if of is not None else ())
 
     def gathered(self, peer: Peer, response: Response) -> None:
         """A peer was asked for its value, and answered."""
@@ -157,8 +160,10 @@ class Witnesses:
         return self._looks.submit()
 
     async def adopt(self) -> Verdict:
-        """Takes the volume as it is. Raises StoreError."""
-        await self._store.between_commits(lambda: self._ledger.adopt(self._found()))
+        """Takes the volume as it is, with what was found and not written yet. Raises StoreError."""
+        if not await self._store.between_commits(lambda: self._ledger.adopt(self._found())):
+            raise VolumeUnavailableError(self._ledger.state.fault or "The volume has no ledger to adopt it.")
+        self._memory.settle()
         return self.verdict()
 
     def _judge(self, state: LedgerState, asked: str) -> Verdict:
@@ -198,6 +203,7 @@ class Witnesses:
         if record is not None and record.start.id != self._start:  # it may be another volume
             self._start, self._rounds = record.start.id, 0
             self._heard.clear()
+        self._memory.load()
         if self._discovery is not None:
             await self._ask_peers(self._discovery)
         self._rounds += 1  # only now: until somebody was asked nothing is known
@@ -217,17 +223,16 @@ class Witnesses:
                 self._heard.add(peer.name)
 
     def _hear(self, peer: Peer, testimony: Testimony) -> bool:
-        """Whether it is that peer's, and not another pod's that has its address now."""
+        """Whether the volume was judged by it: not by another pod's, nor before the ledger is kept."""
         if testimony.pod != peer.name:
             return False
         self._memory.saw(peer.name, testimony.own)
         state = self._ledger.state
-        if state.record is not None and state.durable:
-            findings = [met(state.record, self.name, peer.name, testimony.own)]
-            findings += [
-                remembered(state.record, state.count, peer.name, each) for each in testimony.remembers
-            ]
-            self._memory.found(*filter(None, findings))
+        if state.record is None or not state.durable:
+            return False
+        clone = met(state.record, self.name, peer.name, testimony.own)
+        against = remembered(state.record, self.name, state.count, peer.name, *testimony.remembers)
+        self._memory.found(*filter(None, (clone, *against)))
         return True
 
     def _unheard(self) -> list[Peer]:

@@ -36,7 +36,7 @@ class Volume:
     """The `Storage` of a directory: what is in it, and the recovery from what a crash left.
 
     What was read or changed is of the directory that was locked, never of another one that was put in its
-    place. `read` never shows what a crash could still take back of what this program wrote.
+    place. Of what this program wrote, `read` never shows what a crash could still take back.
     """
 
     def __init__(self, path: Path, limit: int, ledger: Ledger | None = None) -> None:
@@ -56,11 +56,11 @@ class Volume:
         try:
             self._held.open(wait)
             self._recover()
-            self.ledger.begin(self._held.descriptor, self.found)
+            self._begin()
             self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
-                raise VolumeUnusableError(how_to_permit(self.path, error)) from error
+                raise VolumeUnusableError(how_to_permit(self.path, error), error) from error
             raise translated(error, f"The volume {self.path} has a fault") from error
 
     def read(self) -> Content | None:
@@ -96,6 +96,7 @@ class Volume:
     def replace(self, data: bytes) -> None:
         """See Storage."""
         self._held.require()
+        self._begin()
         commit = self.ledger.number(Value(data).etag)
         try:
             self._file.stage(self._held.descriptor, data, partial(self.ledger.mark, commit))
@@ -107,6 +108,7 @@ class Volume:
     def remove(self) -> None:
         """See Storage."""
         self._held.require()
+        self._begin()
         commit = self.ledger.number(None)
         self.ledger.put(commit)
         self._publish(self._file.remove)
@@ -129,8 +131,13 @@ class Volume:
         try:
             if not self._held.is_in_place():
                 self._reopen()
-            if self._unconfirmed and (content := self._read()) is not None:
-                self.replace(content.data)
+            self._begin()
+            if self._unconfirmed:
+                content = self._read()
+                if content is None:
+                    self.remove()
+                else:
+                    self.replace(content.data)
             self._try_writing()
             self._unconfirmed = False
             with suppress(ValueUnreadableError):  # whoever reads it is told
@@ -146,7 +153,7 @@ class Volume:
             except OSError as error:
                 raise translated(error, f"The volume {self.path} has a fault") from error
         if flags & os.ST_RDONLY:
-            raise VolumeUnavailableError(f"The volume {self.path} is read-only.")
+            raise VolumeUnavailableError(f"The volume {self.path} is read-only.", OSError(errno.EROFS, ""))
 
     def close(self) -> None:
         """See Storage."""
@@ -158,10 +165,15 @@ class Volume:
     def _reopen(self) -> None:
         locked = self._held.lock_again()
         with self._publishing:
+            self.ledger.leave()
             self._value.forget()
             self._held.hold(locked)
             self._recover()
-        self.ledger.begin(self._held.descriptor, self.found)
+
+    def _begin(self) -> None:
+        """The ledger begins on the directory that is held, once."""
+        if self.ledger.volume != self._held.descriptor:
+            self.ledger.begin(self._held.descriptor, self.found)
 
     def _recover(self) -> None:
         """Ends what a crash interrupted: a value that was renamed may not have been fsynced yet."""

@@ -172,7 +172,8 @@ class ReplayingProtocol(web.RequestHandler):
     ) -> None:
         """A request was handled. Its answer is given again, if it may be, to those that equal it.
 
-        `admits()` says whether requests may pass unseen, `count(seconds)` is told of each that did.
+        `admits()` says whether requests may pass unseen, and this answer is one that they may have;
+        `count(seconds)` is told of each that did.
         """
         self._begun = None
         done = request.pop(_DONE, None)  # aiohttp keeps the last request of each connection
@@ -194,6 +195,7 @@ class ReplayingProtocol(web.RequestHandler):
             and done is not None
             and not is_large(done[1])
             and _is_repeatable(response, request)
+            and admits()
         ):
             answer = _Answer(
                 done,

@@ -46,7 +46,8 @@ class Pipeline:
         connection, began = request.protocol, time.monotonic()
         route = self._routes.get(request.match_info.route, NO_ROUTE)
         admits: Callable[[], bool] = _never
-        if self._lifecycle.state >= State.DRAINING and not (route.probe or is_from_peer(request)):
+        is_client = not (route.probe or route.stream or is_from_peer(request))
+        if is_client and self._lifecycle.state >= State.DRAINING:
             self._lifecycle.asked()
         try:
             try:
