@@ -175,7 +175,7 @@ class Settings:
     connect_timeout: float = _setting(0.5, Duration(), "For a connection to one peer.")
     gather_timeout: float = _setting(3.0, Duration(), "For all peers together.")
     dns_timeout: float = _setting(1.0, Duration(), "For one discovery, all its look-ups together.")
-    dns_max_age: float = _setting(2.0, Duration(zero=True), "A DNS answer is used for its TTL, this at most.")
+    dns_max_age: float = _setting(1.0, Duration(zero=True), "A DNS answer is used for its TTL, this at most.")
     volume_timeout: float = _setting(1.5, Duration(), "For the volume to read or to commit the value.")
     lock_wait: float | None = _setting(
         None,

@@ -76,8 +76,7 @@ STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fail
 # --- faults that are set on purpose ---------------------------------------------------------------
 DEFAULT_FAULT_TIME = 30.0
 MAX_FAULT_TIME = 600.0
-SLOW_DISK_TIME = 3.0  # longer than --volume-timeout
-SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
+SLOWNESS = 3  # times its time-out that a slow disk takes, or a slow answer to a peer
 MAX_UNANSWERED_TIME = 30.0  # of a peer's request: then its connection is cut
 FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
 
@@ -134,7 +133,7 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
-    own = 2 * stored  # the one that was seen last, and the one that is read
+    own = 2 * stored + max_value  # seen last; being read; and forgotten by a fault
     ledger = 4 * MAX_LEDGER_FILE_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
     sending = MAX_SENDING_BYTES + watching

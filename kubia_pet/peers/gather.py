@@ -23,7 +23,8 @@ from kubia_pet.peers.suspects import Suspects
 
 log = logging.getLogger(__name__)
 LOGGED = 10  # peers that begin to fail in one gathering and are logged one by one
-_STALE = {ErrorCode.REFUSED, ErrorCode.TIMEOUT, ErrorCode.OTHER_POD}  # perhaps DNS knows better by now
+# Perhaps DNS knows better by now. Networks say of a gone pod's address "no route" where they do not refuse.
+_STALE = {ErrorCode.REFUSED, ErrorCode.UNREACHABLE, ErrorCode.TIMEOUT, ErrorCode.OTHER_POD}
 
 
 class ClusterObserver(Protocol):

@@ -157,7 +157,8 @@ class ReplayingProtocol(web.RequestHandler):
     ) -> None:
         """A request was handled. Its answer is given again, if it may be, to those that equal it.
 
-        `admits()` says whether requests may pass unseen, `count(seconds)` is told of each that did.
+        `admits()` says whether requests may pass unseen, and this answer is one that they may have;
+        `count(seconds)` is told of each that did.
         """
         self._begun = None
         if self._lost:
@@ -172,7 +173,7 @@ class ReplayingProtocol(web.RequestHandler):
         )
         self._lost = not self._rests
         self._read = head + blank if self._rests else b""
-        if self._rests and self._size <= MAX_REPLAY_BYTES and _is_repeatable(response, request):
+        if self._rests and self._size <= MAX_REPLAY_BYTES and _is_repeatable(response, request) and admits():
             answer = _Answer(request, response, len(self._read), admits, count, essential=essential)
             if request.method in _READING and not body:
                 self._answers.put(self._read, answer)

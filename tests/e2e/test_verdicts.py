@@ -82,7 +82,10 @@ def test_of_two_pods_on_one_host_path_one_waits_and_finds_it_swapped(
     eventually("one to be ready", lambda: len(_ready(namespace)) == 1, 90)
     (first,) = _ready(namespace)
     (second,) = set(PODS) - {first}
-    assert "locked by another process" in namespace.get(second, "/readyz").text
+    eventually(
+        "the other one to say why it waits",
+        lambda: "locked by another process" in namespace.get(second, "/readyz").text,
+    )
     namespace.post(first, f"value of {first}")
 
     namespace.kubectl("delete", "statefulset", "kubia", "--cascade=orphan")  # so that it has no successor

@@ -55,5 +55,13 @@ async def test_the_document_has_every_route_of_the_server_and_no_other(tmp_path:
     }
 
 
+def test_what_changes_something_may_want_the_token_and_refuses_pages_of_other_sites() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for method in methods.keys() & {"post", "put", "patch", "delete"}:
+            of = methods[method]
+            assert of.get("security") == [{}, {"bearer": []}, {"header": []}], (method, path)
+            assert {"401", "403", "421", "503"} <= of["responses"].keys(), (method, path)
+
+
 def test_the_document_names_each_fault() -> None:
     assert DOCUMENT["components"]["schemas"]["Fault"]["enum"] == list(Fault)

@@ -43,6 +43,9 @@ class Pipeline:
         connection, began = request.protocol, time.monotonic()
         route = self._routes.get(request.match_info.route, NO_ROUTE)
         admits: Callable[[], bool] = _never
+        is_client = not (route.probe or route.stream or is_from_peer(request))
+        if is_client and self._lifecycle.state >= State.DRAINING:
+            self._lifecycle.asked()
         try:
             try:
                 admits = self._admission.admit(request, route)
@@ -58,8 +61,6 @@ class Pipeline:
                     raise ConnectionResetError from error
                 response = problem.response(request)
             if self._lifecycle.state >= State.DRAINING:
-                if not (route.probe or is_from_peer(request)):
-                    self._lifecycle.asked()
                 response.force_close()
                 response.headers[STATE] = ENDING  # for peers: some list this pod until their DNS knows better
             if isinstance(response, web.Response) and (size := _size(response)) > OFFLOAD_BYTES:
