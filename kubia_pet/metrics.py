@@ -17,7 +17,7 @@ _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 
 class Metrics:
-    """The observer of store, discovery, cluster and HTTP edge."""
+    """The observer of store, discovery, cluster and HTTP."""
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -33,7 +33,7 @@ class Metrics:
             )
             for fault in Fault:
                 gauge.labels(fault).set_function(partial(faults.has, fault))
-        # Those with labels are kept by them: diagnostic one takes longer than counting with it.
+        # Those with labels are kept by them: to find one takes longer than to count with it.
         labels = ("route", "method", "status")
         self._requests = cache(
             Histogram(
@@ -153,9 +153,9 @@ class Metrics:
         if ok:
             self._discovered.set_to_current_time()
 
-    def asked(self, outcome: str) -> None:
-        """Counts a peer's answer; `outcome` is ok or the error's code."""
-        self._peers(outcome).inc()
+    def asked(self, outcome: str, number: int) -> None:
+        """Counts peers' answers; `outcome` is ok or the errors' code."""
+        self._peers(outcome).inc(number)
 
     def refused(self, what: str) -> None:
         """Counts what was not HTTP ("not-http"), or what had no room: requests, bodies, answers, watchers."""

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Protocol
 
 from kubia_pet.discovery.alone import Nobody
@@ -23,6 +22,7 @@ from kubia_pet.discovery.resolver import (
 )
 from kubia_pet.discovery.rotation import TTL_PRECISION, Rotation, Way
 from kubia_pet.limits import DOUBT_INTERVAL, NOBODY_INTERVAL, STALE_ANSWER_TIME, TURN_TIME
+from kubia_pet.model import moment
 from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ class Discovery:
         elif len(answers) > 1:
             self._rotation.has_nobody()
         age = self._rotation.answered(last.way, last.ttl, empty=not last.records)
-        asked = Asked(last.way, self._resolver.name(last.way), datetime.now(UTC), self._rotation.plain_only)
+        asked = Asked(last.way, self._resolver.name(last.way), moment.now(), self._rotation.plain_only)
         return replace(found, taken_at=began, as_of=began - age, asked=asked), last.ttl
 
     def _note_refusal(self, refusal: ResolutionFailedError) -> None:

@@ -1,13 +1,12 @@
 """What is worth showing of a pod's ledger, taken from the JSON of `/ledger`."""
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from kubia_pet.model.ledger import Kind
+from kubia_pet.model.moment import MOMENT
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _LONGEST = 80  # characters of one member
 
 
@@ -47,7 +46,7 @@ def summary_of(members: Any) -> LedgerSummary | None:
             created = _text(volume.get("created"))
             return LedgerSummary(
                 volume=_text(volume.get("id")),
-                created=created if created and _MOMENT.fullmatch(created) else None,
+                created=created if created and MOMENT.fullmatch(created) else None,
                 mount=_text(mount.get("kind")) if isinstance(mount, dict) else None,
                 start=_text(start.get("id")),
                 starts=number if isinstance(number, int) and 0 < number < 10**9 else None,

@@ -81,7 +81,7 @@ class FaultyVolume:
     def require_writable(self) -> None:
         """Fails where the fault is one that a look at the file system shows."""
         if self._faults.has(Fault.DISK_READ_ONLY):
-            raise VolumeUnavailableError(f"The volume {self.path} is read-only.")
+            raise VolumeUnavailableError(f"The volume {self.path} is read-only.", _error(errno.EROFS))
         self._volume.require_writable()
 
     def close(self) -> None:
@@ -96,10 +96,14 @@ class FaultyVolume:
     def _require_no_error(self, errors: Mapping[Fault, int], what: str) -> None:
         for fault, number in errors.items():
             if self._faults.has(fault):
-                raise translated(OSError(number, os.strerror(number)), what)
+                raise translated(_error(number), what)
 
     def _wait(self) -> None:
         """Takes its time, at most until the fault ends."""
         until = time.monotonic() + self._slow
         while self._faults.has(Fault.DISK_SLOW) and time.monotonic() < until:
             time.sleep(FAULT_POLL_INTERVAL)
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))

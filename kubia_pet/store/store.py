@@ -138,7 +138,7 @@ class Store:
         value = Value(*content)
         if value.commit is not None and value.commit.digest != value.etag:
             value = Value(content.data)
-        _ = value.etag, value.text
+        _ = value.etag, value.is_text
         return value
 
     def _looked(self, looking: asyncio.Future[Value | None]) -> None:

@@ -17,7 +17,7 @@ class Connections:
     - receiving: of a request its body is awaited
     - idle: between two requests
     - streaming
-    - busy: a request is being handled, or its answer sent
+    - busy: a request is being handled, or a large answer sent; who has yet to take a small one is idle
 
     Those make room first that are fresh, then those receiving, as long as there are more than NEWCOMERS of
     them: so many may have the rest on its way. Then idle ones, streams, receiving, busy and fresh ones; in

@@ -84,7 +84,7 @@ def test_who_ends_a_fault_is_logged(pod: Pod) -> None:
     end(pod, "slow")
     set_fault(pod, "not-ready")
     end(pod)
-    lines = [f"The fault {fault} has ended, told to by 127.0.0.1\n" for fault in ("slow", "not-ready")]
+    lines = [f"The fault {fault} was ended by 127.0.0.1\n" for fault in ("slow", "not-ready")]
     until("their lines", lambda: all(line in pod.log.read_text() for line in lines))
 
 

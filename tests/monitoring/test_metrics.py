@@ -55,7 +55,7 @@ def test_each_fault_and_each_bad_verdict_has_its_alert_and_no_alert_asks_for_ano
 
 def test_each_outcome_that_an_alert_asks_for_is_counted() -> None:
     metrics = Metrics()
-    metrics.asked("ok")
+    metrics.asked("ok", 1)
     counted = metrics.render().decode()
     for rule in ALERTS:
         for name, outcome in re.findall(r'(kubia_pet_\w+)\{outcome!?="(\w+)"', rule["expr"]):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubia_pet.limits import MAX_EVENT_BYTES, OFFLOAD_BYTES
+from kubia_pet.model.diagnostic import ErrorCode
 from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
 from kubia_pet.model.ledger_summary import LedgerSummary, summary_of
 from kubia_pet.model.peer import Peer
@@ -188,7 +189,7 @@ class Snapshot:
         if peer.is_self and self.own.failure:
             return members | {
                 "state": "not-ready",
-                "error": {"code": "volume", "message": self.own.failure},
+                "error": {"code": ErrorCode.VOLUME, "message": self.own.failure},
             }
         if answer.error:
             return members | {"state": "no-answer", "error": vars(answer.error)}

@@ -9,7 +9,7 @@ from aiohttp_sse import EventSourceResponse
 from kubia_pet.limits import PING_INTERVAL, WATCHER_SEND_BYTES
 from kubia_pet.web.events import Broadcaster
 from kubia_pet.web.lifecycle import Lifecycle, State
-from kubia_pet.web.problem import NoRoomError, ProblemError
+from kubia_pet.web.problem import Code, NoRoomError, ProblemError
 from kubia_pet.web.route import Route
 
 _LATER = 5  # seconds
@@ -35,7 +35,11 @@ class EventHandlers:
         """The state at the beginning and when it changes, until the client leaves or the pod ends."""
         if self._lifecycle.state >= State.DRAINING:
             raise ProblemError(
-                503, f"Pod {self._pod} is ending.", headers={"Retry-After": f"{_LATER}"}, close=True
+                503,
+                f"Pod {self._pod} is ending.",
+                code=Code.ENDING,
+                headers={"Retry-After": f"{_LATER}"},
+                close=True,
             )
         if len(self._broadcaster) >= self._most:
             sentence = f"{self._most} watch this pod already, which is the most it allows: try again later."

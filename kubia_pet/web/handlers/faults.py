@@ -8,9 +8,9 @@ import time
 from aiohttp import web
 
 from kubia_pet import logs
-from kubia_pet.config import Duration
 from kubia_pet.limits import DEFAULT_FAULT_TIME, MAX_FAULT_TIME
 from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
+from kubia_pet.parameters import Duration
 from kubia_pet.web.problem import ProblemError, json_response
 from kubia_pet.web.route import Route
 
@@ -71,7 +71,7 @@ class FaultHandlers:
     def _end(self, fault: Fault, client: str | None = None) -> None:
         if self._stop_timers(fault):
             self._faults.clear(fault)
-            log.warning("The fault %s has ended%s", fault, f", told to by {client}" if client else "")
+            log.warning("The fault %s %s", fault, f"was ended by {client}" if client else "has ended")
 
     def _stop_timers(self, fault: Fault) -> bool:
         """Whether it was set."""

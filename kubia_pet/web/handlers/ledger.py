@@ -7,7 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from kubia_pet.model.ledger import age
+from kubia_pet.model.moment import age
+from kubia_pet.model.testimony import PEER
 from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Ledger, StoreError, Volume
 from kubia_pet.web.problem import ProblemError, json_response
@@ -41,7 +42,7 @@ class LedgerHandlers:
 
     async def testify(self, request: web.Request) -> web.Response:
         """What this pod says of its own volume, and remembers of a peer's."""
-        testimony = self._witnesses.testimony(of=request.match_info["name"])
+        testimony = self._witnesses.testimony(request.match_info["name"], is_told=PEER in request.headers)
         if testimony is None:
             raise ProblemError(404, f"Pod {self._pod} has no full name, or no ledger, and can be no witness.")
         return json_response(testimony.as_json())

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from kubia_pet.limits import FAULT_POLL_INTERVAL, MAX_UNANSWERED_TIME, SLOWNESS
 from kubia_pet.model.fault import Fault, Faults
-from kubia_pet.web.problem import ProblemError
+from kubia_pet.web.problem import Code, ProblemError
 from kubia_pet.web.route import Handler, is_from_peer
 
 HEADER = "Kubia-Pet-Fault"
@@ -32,7 +32,7 @@ class FaultInjection:
         for fault in self._touching(request):
             match fault:
                 case Fault.NOT_READY | Fault.NOT_ALIVE:
-                    raise ProblemError(503, f"The fault {fault} is set.")
+                    raise ProblemError(503, f"The fault {fault} is set.", code=Code.ON_PURPOSE)
                 case Fault.SLOW:
                     await self._wait(request, fault, self._slow)
                 case Fault.UNREACHABLE:
