@@ -92,6 +92,34 @@ def test_of_pods_that_there_is_no_room_to_tell_of_nothing_is_said(chromium: Brow
         visitor.page.get_by_text("and 95 more pods").wait_for()
 
 
+def test_a_ledger_that_comes_late_says_where_its_pod_is_now(chromium: Browser, pets: LocalSet) -> None:
+    def state(*nodes: str | None) -> str:
+        peer = {"name": "kubia-1.kubia", "ordinal": 1, "self": False, "state": "ready", "value": None}
+        ledgers = [
+            {"ledger": {"node": node, "start": node, "verdict": "good"}} if node else {} for node in nodes
+        ]
+        peers = [peer | {"etag": None} | ledger for ledger in ledgers]
+        told: dict[str, object] = {
+            "pod": "kubia-0",
+            "service": "kubia",
+            "error": None,
+            "findings": [],
+            "faults": None,
+        }
+        whole = json.dumps(told | {"peers": peers, "omitted": 0, "records": []})
+        return f"id: 1\nevent: state\ndata: {whole}\n\n"
+
+    body = state("node-1") + state() + state(None) + state("node-2")
+    with visiting(chromium, pets.url(0)) as visitor:
+        visitor.page.route(
+            "**/events", lambda route: route.fulfill(content_type="text/event-stream", body=body), times=1
+        )
+        visitor.page.reload()
+        visitor.wait_seen("kubia-1 is gone")
+        visitor.wait_seen(r"kubia-1 is back after \d\.\d s with its value|kubia-1 is back after \d\.\d s")
+        visitor.wait_seen("kubia-1 is back, on another node")
+
+
 def test_a_state_that_the_page_cannot_show_is_an_error_of_the_page(chromium: Browser, pets: LocalSet) -> None:
     with visiting(chromium, pets.url(0)) as visitor:
         visitor.page.route(
