@@ -12,7 +12,8 @@ import click
 
 from kubia_pet import __version__
 from kubia_pet.check.command import check
-from kubia_pet.config import Duration, Host, Settings, settings_options
+from kubia_pet.config import Settings, settings_options
+from kubia_pet.parameters import Duration, Host
 from kubia_pet.probe.command import probe
 
 _HELP = """The stateful pet of the Kubernetes world: one durable value, its peers by DNS, over HTTP.

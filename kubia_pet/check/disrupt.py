@@ -11,7 +11,7 @@ from kubia_pet.check.life import Lives, back, kept, lives
 from kubia_pet.check.refusal import refusal, stateful_set
 from kubia_pet.check.result import CheckResult, Finding, Status, failed, unknown
 from kubia_pet.check.runner import Progress
-from kubia_pet.check.trial import Trial
+from kubia_pet.check.trial import Trial, Written
 from kubia_pet.limits import DISRUPTION_TIMEOUT
 from kubia_pet.reach.kubectl import KubectlError, KubectlRefusedError, kubectl
 from kubia_pet.reach.target import Target
@@ -32,12 +32,12 @@ class Disruptor:
         self._set = found["metadata"]["name"] if found else ""
         self._replicas = found["spec"].get("replicas", 1) if found else 0
         self._pods = [pod.name for pod in target.pods]
+        self._written: Sequence[Written] = ()
         self.left: list[str] = []
 
     async def run(self, kind: str, results: Sequence[CheckResult], progress: Progress) -> CheckResult:
         """The result of this one, refused where it could destroy."""
         check, began = f"disrupt.{kind}", time.monotonic()
-        progress.began(check)
         reason = refusal(self._target, results, kind)
         finding = unknown(f"Refused: {reason}.") if reason else await self._tried(kind)
         result = CheckResult(check, finding, time.monotonic() - began)
@@ -51,9 +51,10 @@ class Disruptor:
             "rollout": Disruptor._roll_out,
             "move": Disruptor._move,
         }
-        trial = Trial(self._target.pods)
+        trial = Trial(self._target.pods, may_remove=self._target.may_remove)
         try:
-            if refused := [each for each in await trial.begin() if each.refusal]:
+            self._written = await trial.begin()
+            if refused := [each for each in self._written if each.refusal]:
                 return unknown(f"{refused[0].pod.name} {refused[0].refusal}: nothing was disrupted.")
             return await ways[kind](self)
         except KubectlError as error:
@@ -144,7 +145,7 @@ class Disruptor:
         began = time.monotonic()
         await act()
         after = await back(self._target, before, pods, DISRUPTION_TIMEOUT * len(pods))
-        return kept(before, after, pods, time.monotonic() - began)
+        return kept(before, after, pods, time.monotonic() - began, self._written)
 
     def _scaling(self, now: int, replicas: int) -> tuple[str, ...]:
         """The command, which is refused where somebody else has scaled meanwhile."""

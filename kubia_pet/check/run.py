@@ -51,8 +51,7 @@ async def run_checks(way: Way, wanted: Wanted) -> int:
     with interruptible(task.cancel, say) as interruption:
         try:
             async with reach(way) as target:
-                drawn = console if wanted.output == "table" else errors
-                with progress(drawn, wanted.ids(target)) as told:
+                with progress(errors, wanted.ids(target)) as told:  # the one by which is said what to type
                     report = await _report(target, wanted, told, say)
         except UnreachableError as error:
             say(f"Error: {error}")

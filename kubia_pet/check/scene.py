@@ -16,7 +16,7 @@ class Scene:
     def __init__(self, target: Target) -> None:
         self.target = target
         # A value could not be put back where it is the Service that chooses the pod of each request.
-        self.trial = Trial(() if "pods" in target.unseen else target.pods)
+        self.trial = Trial(() if "pods" in target.unseen else target.pods, may_remove=target.may_remove)
         self._views: asyncio.Future[list[PodView]] | None = None
 
     async def views(self) -> Sequence[PodView]:
@@ -37,8 +37,5 @@ class Scene:
         """What one should know beside the results."""
         playing = {pod.name: sorted(pod.faults) for pod in self.target.pods if pod.faults}
         notes = [f"{pod} is playing a fault: {', '.join(faults)}" for pod, faults in playing.items()]
-        return (
-            self.trial.left
-            + notes
-            + [f"pods: {why}" for what, why in self.target.unseen.items() if what == "pods"]
-        )
+        unseen = [f"pods: {self.target.unseen['pods']}"] if "pods" in self.target.unseen else []
+        return self.trial.left + notes + unseen

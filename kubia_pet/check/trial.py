@@ -19,18 +19,26 @@ class NotTriedError(AskError):
 
 @dataclass(frozen=True)
 class Written:
-    """One pod's part: the value that it acknowledged, or why there is none."""
+    """One pod's part: the value that it acknowledged, or why there is none; and what it had before."""
 
     pod: PodClient
     value: bytes
     refusal: AskError | None
+    before: bytes | None = None
+
+    def has_lost(self, data: bytes | None) -> bool:
+        """Whether this is a loss, and not what somebody else has written since."""
+        if data == self.value:
+            return False
+        return data in {None, self.before} or data.startswith(self.value.partition(b" for ")[0])
 
 
 class Trial:
     """One for a whole run. `begin` and `end` may be called by several: it is done once."""
 
-    def __init__(self, pods: Sequence[PodClient]) -> None:
+    def __init__(self, pods: Sequence[PodClient], *, may_remove: bool = True) -> None:
         self._pods = pods
+        self._may_remove = may_remove
         self._mark = f"kubia-pet check {secrets.token_hex(8)}"
         self._kept: dict[PodClient, Stored | None] = {}
         self._size = 0
@@ -82,6 +90,8 @@ class Trial:
             before = await pod.data()
             if before and is_a_runs(before.data):
                 raise NotTriedError(OTHER_RUN)
+            if before is None and not self._may_remove:
+                raise NotTriedError("has no value, and these rights do not suffice to remove one again")
             self._size += len(before.data) if before else 0
             if self._size > MAX_KEPT_BYTES:
                 raise NotTriedError(f"has one of values that are more than {MAX_KEPT_BYTES} bytes together")
@@ -91,4 +101,4 @@ class Trial:
             await pod.write(value, instead_of=before)
         except AskError as error:
             return Written(pod, value, error)
-        return Written(pod, value, None)
+        return Written(pod, value, None, before.data if before else None)

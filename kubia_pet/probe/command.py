@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from kubia_pet.config import Duration
+from kubia_pet.parameters import Duration
 from kubia_pet.reach.options import target_options, way
 
 

@@ -16,7 +16,7 @@ from kubia_pet.reach.way import UnreachableError
 
 _HOPELESS = {
     401: "Writing needs a token: give its file with --token-file.",
-    403: "Writing is forbidden here: with kubectl it takes the right to create and update pods/proxy.",
+    403: "Writing is forbidden here: with kubectl it takes the right to update pods/proxy.",
     405: "This version of kubia-pet takes no conditional writes: values could not be put back safely.",
 }
 

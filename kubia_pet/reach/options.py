@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from kubia_pet.config import ENV_PREFIX, Address, Settings
+from kubia_pet.config import ENV_PREFIX, Settings
+from kubia_pet.parameters import Address
 from kubia_pet.reach.way import Way
 from kubia_pet.token_file import TokenUnusableError, read_token
 

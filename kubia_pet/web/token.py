@@ -10,7 +10,7 @@ from aiohttp import web
 
 from kubia_pet.limits import TOKEN_INTERVAL
 from kubia_pet.token_file import TokenUnusableError, read_token
-from kubia_pet.web.problem import ProblemError
+from kubia_pet.web.problem import Code, ProblemError
 
 log = logging.getLogger(__name__)
 _CHALLENGE = 'Bearer realm="kubia-pet"'  # RFC 6750 §3
@@ -50,7 +50,9 @@ class Token:
         if self._path is None:
             return
         if self._token is None:
-            raise ProblemError(503, f"{self._fault} Until it is mended nobody may change anything.")
+            raise ProblemError(
+                503, f"{self._fault} Until it is mended nobody may change anything.", code=Code.NO_TOKEN
+            )
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         shown = [request.headers.get("Kubia-Pet-Token", ""), bearer if scheme.lower() == "bearer" else ""]
         given = [each.strip().encode(errors="surrogateescape") for each in shown]

@@ -104,7 +104,7 @@ def test_a_value_that_somebody_writes_meanwhile_stays(pets: LocalSet) -> None:
     running = subprocess.Popen([*PROGRAM, "check", pets.public_url], stdout=subprocess.DEVNULL)
     until("the check to write", lambda: MARK in stored(pets.data_dir).get("data-kubia-1", b""), 30)
     request("POST", pets.url(1), b"mine")
-    running.wait(60)
+    assert running.wait(60) == 0, "that is no loss"
     assert request("GET", f"{pets.url(1)}/data") == b"mine"
 
 

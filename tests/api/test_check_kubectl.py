@@ -124,6 +124,15 @@ def test_a_pod_that_runs_but_does_not_answer_is_told_with_its_last_words(api: Ap
     assert "it belongs to 0:0" in verdict.evidence("volume.writable")
 
 
+def test_the_log_of_a_silent_pod_is_no_proof_where_it_tells_no_error(api: ApiServer) -> None:
+    api.objects["pods"].append(pod("kubia-3"))
+    api.pods["kubia-3"] = "http://127.0.0.1:9"
+    (api.directory / "kubia-3.log").write_text("2026-01-01T00:00:00Z INFO The fault disk-full has ended\n")
+    verdict = checked(api)
+    assert verdict.cause != "full", verdict.members
+    assert verdict.statuses["volume.writable"] == "unknown"
+
+
 def test_rights_that_are_missing_cost_what_they_would_show_and_no_more(api: ApiServer) -> None:
     api.forbidden = {"statefulsets", "services"}
     verdict = checked(api)

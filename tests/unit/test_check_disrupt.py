@@ -16,6 +16,7 @@ from kubia_pet.check.disrupt import Disruptor
 from kubia_pet.check.life import Life, kept
 from kubia_pet.check.refusal import refusal
 from kubia_pet.check.result import CheckResult, Finding, Status, failed, passed
+from kubia_pet.check.trial import Written
 from kubia_pet.client.pod import PodClient
 from kubia_pet.reach.kubectl import KubectlError
 from kubia_pet.reach.target import Objects, Target
@@ -100,6 +101,22 @@ def test_a_pod_that_came_back_with_everything_passes_and_the_time_is_told() -> N
 )
 def test_what_a_pod_has_lost_is_told(after: dict[str, Life], cause: str) -> None:
     assert kept(BEFORE, after, ["kubia-0"], 150).cause == cause
+
+
+def test_what_somebody_else_wrote_meanwhile_proves_nothing() -> None:
+    mine = b"kubia-pet check 12ab for kubia-0\n"
+    before = {"kubia-0": Life("a", "node-1", "v0", mine)}
+    pod = PodClient(None, "http://127.0.0.1:9/", name="kubia-0")  # type: ignore[arg-type] # never asked
+    written = [Written(pod, mine, None, b"what was there before")]
+    for value, status in {
+        mine: Status.PASSED,
+        b"theirs": Status.UNKNOWN,
+        b"what was there before": Status.FAILED,
+        b"kubia-pet check 12ab for kubia-1\n": Status.FAILED,
+        None: Status.FAILED,
+    }.items():
+        after = {"kubia-0": Life("c", "node-1", "v0", value)}
+        assert kept(before, after, ["kubia-0"], 150, written).status is status
 
 
 # At every end

@@ -48,6 +48,15 @@ def test_no_service_or_budget_of_the_set_selects_it() -> None:
         assert not resource(path)["spec"]["selector"].items() <= labels.items()
 
 
+def test_the_network_policy_lets_it_in() -> None:
+    (policy,) = [
+        each for each in yaml.safe_load_all((K8S / "network-policy/network-policy.yaml").read_text()) if each
+    ]
+    sources = [source for rule in policy["spec"]["ingress"] for source in rule.get("from", ())]
+    wanted = [each["key"] for source in sources for each in source["podSelector"].get("matchExpressions", ())]
+    assert JOB["template"]["metadata"]["labels"].keys() >= set(wanted) > set()
+
+
 def test_it_checks_the_headless_service_with_the_sets_own_image() -> None:
     assert CONTAINER["args"] == [
         "check",
