@@ -22,7 +22,4 @@ async def test_a_line_that_is_too_long_is_left_out_and_no_other(
     with caplog.at_level(logging.INFO, RELAYED.name):
         await LocalPod("kubia-0", 1, tmp_path, (), {})._relay(process)  # noqa: SLF001 - a pod writes none so long
     await process.wait()
-    assert [line[:20] for line in caplog.messages if "x" not in line] == [
-        "kubia-0 | before",
-        "kubia-0 | after",
-    ]
+    assert (caplog.messages[0], caplog.messages[-1]) == ("kubia-0 | before", "kubia-0 | after")
