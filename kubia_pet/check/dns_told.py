@@ -52,12 +52,12 @@ async def _lasting(scene: Scene, failing: Collection[str]) -> Collection[str]:
 
 async def srv(scene: Scene) -> Finding:
     """Whether each pod's discovery names exactly the pods that are ready."""
-    if "pods" in scene.target.unseen:
-        return skipped(scene.target.unseen["pods"])
     deadline = asyncio.get_running_loop().time() + VIEW_PATIENCE
     views = await _telling(scene)
     if not views:
         return unknown("No pod says what DNS tells it.")
+    if "pods" in scene.target.unseen and not any("no-host-names" in view.diagnostics for view in views):
+        return skipped(scene.target.unseen["pods"])
     known = {pod.name for pod in scene.target.pods}
     while (found := _named(views, known)).cause and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.5)  # a DNS answer is used for its TTL

@@ -52,7 +52,7 @@ class Trial:
     async def end(self) -> None:
         """Puts back what was there before, to its end; `left` says where that failed.
 
-        A write under way is waited for, as it would take effect afterwards: it ends within 2 ASK_TIMEOUT. One
+        A write under way is waited for, as it would take effect afterwards: it ends within 3 ASK_TIMEOUT. One
         whose answer never came may do so still, and is looked for once more. All pods are asked at the same
         time, so that many that are silent take no longer than one.
         """

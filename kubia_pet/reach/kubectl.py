@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
@@ -59,7 +58,7 @@ async def kubectl_proxy(context: Sequence[str]) -> AsyncIterator[str]:
 
 async def _logged_in(context: Sequence[str]) -> None:
     """Lets a login ask somebody, where there is a terminal: the proxy itself can neither ask nor wait."""
-    if not sys.stdin.isatty():
+    if not os.isatty(0):
         return
     process = await asyncio.create_subprocess_exec(
         *("kubectl", *context, "get", "--raw=/version"), stdout=asyncio.subprocess.DEVNULL

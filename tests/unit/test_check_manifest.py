@@ -66,7 +66,7 @@ def test_it_checks_the_headless_service_with_the_sets_own_image() -> None:
 
 
 def test_there_is_time_to_put_old_values_back_when_it_is_deleted() -> None:
-    under_way = 2 * ASK_TIMEOUT
+    under_way = 3 * ASK_TIMEOUT
     late = LATE_WRITE_TIME + ASK_TIMEOUT
     assert POD["terminationGracePeriodSeconds"] > under_way + RESTORE_TIMEOUT + late
 
