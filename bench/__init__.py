@@ -1,1 +1,6 @@
-"""How fast the pet is, each figure as a ratio to a baseline from the same run: `python -m bench`."""
+"""How fast it is: each figure against a baseline from the same run."""
+
+import sys
+
+if sys.platform != "linux":
+    raise ImportError("The bench runs on Linux: it pins processes to cores and reads /proc.")

@@ -38,8 +38,6 @@ _RESULTS = Path(__file__).with_name("results")
 @click.option(
     "--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="Measure this; repeatable."
 )
-@click.option("--rounds", type=click.IntRange(1), help="How often each server has its turn.")
-@click.option("--seconds", type=click.IntRange(1), help="Of load in one turn.")
 @click.option(
     "--against",
     metavar="URL",
@@ -59,8 +57,7 @@ _RESULTS = Path(__file__).with_name("results")
 def main(*, quick: bool, only: tuple[str, ...], results: Path, **given: Any) -> None:
     """Measure the pet, each figure against a baseline from the same run."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
-    changed = {name: given[name] for name in ("rounds", "seconds") if given[name]}
-    effort = dataclasses.replace(QUICK if quick else Effort(), **changed)
+    effort = QUICK if quick else Effort()
     about = {"when": datetime.now(UTC).isoformat(timespec="seconds")} | description()
     results.mkdir(parents=True, exist_ok=True)
     click.echo("\n".join(f"{name}: {value}" for name, value in about.items()))
@@ -77,7 +74,9 @@ def main(*, quick: bool, only: tuple[str, ...], results: Path, **given: Any) -> 
     result = {
         "machine": about,
         "effort": dataclasses.asdict(effort),
-        "figures": {name: [figure.as_json() for figure in found] for name, found in figures.items()},
+        "figures": {
+            name: [dataclasses.asdict(figure) for figure in found] for name, found in figures.items()
+        },
     }
     (results / "latest.json").write_text(json.dumps(result, indent=2) + "\n")
     if "curve" in figures:
@@ -86,7 +85,7 @@ def main(*, quick: bool, only: tuple[str, ...], results: Path, **given: Any) -> 
 
 
 def _server(given: dict[str, Any], name: str) -> Server | None:
-    return Server(given[name], given[f"{name}_pid"]) if given[name] else None
+    return Server(given[name].rstrip("/"), given[f"{name}_pid"]) if given[name] else None
 
 
 if __name__ == "__main__":

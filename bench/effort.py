@@ -1,11 +1,15 @@
 """How much is measured: what the measurements share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from bench.load import Request, Samples, Server, in_turns
+from bench.load import Request, Samples, Server, load
 from bench.servers import Servers, has_value
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,11 +24,6 @@ class Effort:
     curve: tuple[int, ...] = (1, 3, 10, 30, 100, 300)  # peers
     crowd: int = 1000  # peers, most of them simulated
     requests: int = 1_000_000  # until resident memory is looked at again
-
-    @property
-    def turns(self) -> range:
-        """All rounds; those below 0 only warm up."""
-        return range(-self.warm_up, self.rounds)
 
 
 QUICK = Effort(rounds=1, seconds=1, curve=(1, 10, 100), requests=100_000)
@@ -47,6 +46,18 @@ class Bench:
         """The other server, where it has a value or none as wanted: it is taken as it is."""
         return {"against": self.against} if self.against and has_value(self.against) is valued else {}
 
-    def in_turns(self, requests: Mapping[str, Request], connections: int, *, differ: bool = False) -> Samples:
-        """Samples of each request, in as many rounds as this run has."""
-        return in_turns(requests, connections, self.effort.turns, self.effort.seconds, differ=differ)
+    def in_turns(self, measures: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
+        """What each measured, A B A B, in as many rounds as this run has; warming up does not count."""
+        seen: dict[str, list[T]] = {name: [] for name in measures}
+        for turn in range(-self.effort.warm_up, self.effort.rounds):
+            for name, measure in measures.items():
+                found = measure()
+                seen[name] += [found] if turn >= 0 else []
+        return seen
+
+    def load(self, requests: Mapping[str, Request], connections: int) -> Samples:
+        """Samples of each request, in turns."""
+        seconds = self.effort.seconds
+        return self.in_turns(
+            {name: partial(load, each, connections, seconds) for name, each in requests.items()}
+        )

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from statistics import median
-from typing import Any
 
 from bench.load import Samples
 
@@ -29,15 +28,6 @@ class Figure:
         """Ours divided by the baseline, round by round; none where a round's baseline is zero."""
         pairs = list(zip(self.ours, self.bases[base], strict=True))
         return [ours / theirs for ours, theirs in pairs] if all(theirs for _, theirs in pairs) else []
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, and each series with its median, least and most."""
-        bases = {
-            name: {**_summary(values), "ratio": _summary(self.ratios(name))}
-            for name, values in self.bases.items()
-        }
-        about = {"name": self.name, "unit": self.unit, "goal": self.goal, "peers": self.peers}
-        return about | {"ours": _summary(self.ours), "bases": bases}
 
 
 def compare(
@@ -66,12 +56,6 @@ def table(figures: Iterable[Figure]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _summary(values: Sequence[float]) -> dict[str, Any]:
-    if not values:
-        return {}
-    return {"median": median(values), "least": min(values), "most": max(values), "rounds": list(values)}
 
 
 def _spread(values: Sequence[float]) -> str:

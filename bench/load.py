@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +28,8 @@ class Server:
 class Request:
     """What is asked, again and again, with a body of `size` bytes; each answer must have the `status`.
 
-    wrk tells good from bad only, and waits for the body that an answer to HEAD announces.
+    Connections that `differ` have a User-Agent each. wrk tells good from bad only, and waits for the body
+    that an answer to HEAD announces.
     """
 
     server: Server
@@ -38,6 +38,7 @@ class Request:
     headers: tuple[str, ...] = ()
     status: int = 200
     size: int = 0
+    differ: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,31 +55,20 @@ class Sample:
 Samples = dict[str, list[Sample]]
 
 
-def load(request: Request, connections: int, seconds: int, *, differ: bool = False) -> Sample:
-    """Each connection asks again when it was answered; those that `differ` have a User-Agent each.
-
-    Raises LoadError where anything failed.
-    """
+def load(request: Request, connections: int, seconds: int) -> Sample:
+    """Each connection asks again when it was answered. Raises LoadError where anything failed."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise LoadError("wrk is not installed: it makes the load (https://github.com/wg/wrk)")
-    url = request.server.url.rstrip("/") + request.path
-    command = [
-        wrk,
-        f"-t{connections if differ else 1}",
-        f"-c{connections}",
-        f"-d{seconds}s",
-        "--timeout=10s",
-        "-s",
-        str(_SCRIPT),
-    ]
-    for header in request.headers:
-        command += ["-H", header]
-    command += [url, "--", request.method, str(request.size), "differ" if differ else ""]
-    before = cpu_seconds(request.server.pid)
+    pid, url = request.server.pid, request.server.url + request.path
+    threads = connections if request.differ else 1
+    command = [wrk, f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout=10s", f"-s{_SCRIPT}"]
+    command += [f"-H{header}" for header in request.headers]
+    command += [url, "--", request.method, str(request.size), "differ" if request.differ else ""]
+    before = cpu_seconds(pid) if pid else 0.0
     with pinned(OTHER_CORES):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 30)  # noqa: S603 - wrk
-    after = cpu_seconds(request.server.pid)
+    used = cpu_seconds(pid) - before if pid else None
     found = re.search(r"^figures\t(.+)$", done.stdout, re.MULTILINE)
     if not found:
         raise LoadError(f"wrk said nothing of {url}: {done.stdout} {done.stderr}")
@@ -86,17 +76,5 @@ def load(request: Request, connections: int, seconds: int, *, differ: bool = Fal
     failed += requests - refused if request.status >= LEAST_ERROR else refused
     if failed or not requests:
         raise LoadError(f"{failed:g} of {requests:g} requests to {url} failed")
-    used = None if before is None or after is None else (after - before) / requests * 1e6
-    return Sample(int(requests), requests / duration * 1e6, p50 / 1000, p99 / 1000, used)
-
-
-def in_turns(
-    requests: Mapping[str, Request], connections: int, turns: range, seconds: int, *, differ: bool = False
-) -> Samples:
-    """Samples of each request, A B A B; those of turns below 0 are not kept."""
-    samples: Samples = {name: [] for name in requests}
-    for turn in turns:
-        for name, request in requests.items():
-            seen = load(request, connections, seconds, differ=differ)
-            samples[name] += [seen] if turn >= 0 else []
-    return samples
+    cpu = None if used is None else used / requests * 1e6
+    return Sample(int(requests), requests / duration * 1e6, p50 / 1000, p99 / 1000, cpu)

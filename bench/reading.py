@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bench.bare import VALUE
+from bench.baseline import VALUE
 from bench.effort import Bench
 from bench.figures import Figure, compare
 from bench.load import Request, Server
@@ -49,7 +49,7 @@ def data(bench: Bench) -> Iterator[Figure]:
         if bench.against:
             requests["against"] = _data_of(bench.against)
         for connections in bench.effort.connections:
-            samples = bench.in_turns(requests, connections)
+            samples = bench.load(requests, connections)
             at = f"{connections} at a time"
             for ours, valued in (("full", True), ("empty", False)):
                 bases = ("nginx", "podinfo", "bare", *bench.rivals(valued=valued))
@@ -57,7 +57,7 @@ def data(bench: Bench) -> Iterator[Figure]:
                 yield from compare(name, "CPU µs", _NGINX.get(connections, ""), samples, ours, *bases)
                 goal = _DATA_RATE.get((connections, valued), "")
                 yield from compare(name, "requests/s", goal, samples, ours, *bases)
-            for form in forms:
+            for form in () if bench.ours else forms:  # another machine's pod is no measure for them
                 yield from compare(f"{form}, {at}", "CPU µs", "≤ 2 GET /data", samples, form, "full")
 
 
@@ -66,14 +66,14 @@ def clients(bench: Bench) -> Iterator[Figure]:
     with bench.servers() as servers:
         pod = servers.pod()
         ask(pod.url, VALUE)
-        ours = {"ours": Request(of(pod))}
+        proxy = servers.nginx(VALUE, pod, OTHER_CORES)
         for connections in bench.effort.connections[-2:]:
-            equal = bench.in_turns(ours, connections)["ours"]
-            samples = {"equal": equal, "differ": bench.in_turns(ours, connections, differ=True)["ours"]}
-            if connections == _PROXIED and (proxy := servers.nginx(VALUE, pod, OTHER_CORES)):
-                behind = {"ours": Request(Server(proxy.url, pod.process.pid))}
-                samples["behind nginx"] = bench.in_turns(behind, connections)["ours"]
-                samples["differ behind nginx"] = bench.in_turns(behind, connections, differ=True)["ours"]
+            requests = {"equal": Request(of(pod)), "differ": Request(of(pod), differ=True)}
+            if connections == _PROXIED and proxy:
+                behind = Server(proxy.url, pod.process.pid)
+                requests["behind nginx"] = Request(behind)
+                requests["differ behind nginx"] = Request(behind, differ=True)
+            samples = bench.load(requests, connections)
             for who in list(samples)[1:]:
                 name = f"GET /data, {connections} clients: {who}"
                 yield from compare(name, "CPU µs", "≤ 2 equal ones", samples, who, "equal")
@@ -101,7 +101,7 @@ def _overview(bench: Bench, ours: Server, bare: Server, *, valued: bool) -> Iter
         name: Request(server, "/") for name, server in ({"ours": ours, "bare": bare} | rivals).items()
     }
     for connections in bench.effort.connections:
-        samples = bench.in_turns(requests, connections)
+        samples = bench.load(requests, connections)
         with_values = "" if valued else ", no values"
         name = f"GET / with {bench.effort.pods} peers{with_values}, {connections} at a time"
         goal = _OVERVIEW_RATE.get((connections, valued), "")
@@ -111,4 +111,4 @@ def _overview(bench: Bench, ours: Server, bare: Server, *, valued: bool) -> Iter
 
 
 def _data_of(server: Server) -> Request:
-    return Request(server, status=answer(f"{server.url.rstrip('/')}/data").status)
+    return Request(server, status=answer(f"{server.url}/data").status)

@@ -18,7 +18,7 @@ def curve(bench: Bench) -> Iterator[Figure]:
         requests = {name: Request(server, "/") for name, server in pods.items()}
         requests["bare"] = Request(servers.bare())
         for connections in (1, 16):
-            samples = bench.in_turns(requests, connections)
+            samples = bench.load(requests, connections)
             fewer = None
             for peers in bench.effort.curve:
                 times = f"{peers / fewer:.2g}" if fewer else ""

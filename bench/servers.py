@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.bare import VALUE
+from bench.baseline import VALUE
 from bench.load import LEAST_ERROR, LoadError, Server
 from bench.machine import OTHER_CORES, SERVER_CORE, Cores, pinned
 from tests.hostile.peers.crowd import crowd
@@ -94,7 +94,7 @@ class Servers(ExitStack):
     def bare(self, *options: str) -> Server:
         """The bare protocol, in the place of a pod."""
         process = self._start(
-            [sys.executable, "-m", "bench.bare", *options], SERVER_CORE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "bench.baseline", *options], SERVER_CORE, stdout=subprocess.PIPE
         )
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         return Server(f"http://127.0.0.1:{int(process.stdout.readline())}", process.pid)
@@ -169,7 +169,7 @@ def ask(url: str, value: bytes | None = None) -> str:
 
 def has_value(server: Server) -> bool:
     """Whether there is one, at a pod of ours or of the original."""
-    given = answer(f"{server.url.rstrip('/')}/data")
+    given = answer(f"{server.url}/data")
     return given.status < LEAST_ERROR and given.text.strip() != _NO_DATA
 
 

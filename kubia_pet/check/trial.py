@@ -10,7 +10,7 @@ from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.client.errors import AskError, UnansweredError
 from kubia_pet.client.pod import PodClient, Stored
 from kubia_pet.limits import ASK_CONCURRENCY, ASK_TIMEOUT, LATE_WRITE_TIME, MAX_KEPT_BYTES, RESTORE_TIMEOUT
-from kubia_pet.reach.restore import put_back
+from kubia_pet.reach.restore import OTHER_RUN, is_a_runs, put_back
 
 
 class NotTriedError(AskError):
@@ -88,6 +88,8 @@ class Trial:
             if self._ended is not None:
                 raise NotTriedError("was not written to, as the check was ended")
             before = await pod.data()
+            if before and is_a_runs(before.data):
+                raise NotTriedError(OTHER_RUN)
             if before is None and not self._may_remove:
                 raise NotTriedError("has no value, and these rights do not suffice to remove one again")
             self._size += len(before.data) if before else 0

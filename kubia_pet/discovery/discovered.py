@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 
 from kubia_pet.discovery.records import Record
 from kubia_pet.discovery.rotation import Way
@@ -16,14 +15,13 @@ class Asked:
 
     way: Way
     name: str
-    at: datetime
+    at: str
     plain_only: bool  # as the name server was found not to answer questions with bits
 
     def members(self) -> dict[str, object]:
         """Those of a JSON object; `cd` and `do` are the bits of the question."""
-        at = self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         bits = {"cd": self.way.checking_disabled, "do": self.way.dnssec_ok}
-        return {"name": self.name.rstrip("."), **bits, "at": at, "plain_only": self.plain_only}
+        return {"name": self.name.rstrip("."), **bits, "at": self.at, "plain_only": self.plain_only}
 
 
 @dataclass(frozen=True)

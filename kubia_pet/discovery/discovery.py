@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Protocol
 
 from kubia_pet.discovery.alone import Nobody
@@ -23,6 +22,7 @@ from kubia_pet.discovery.resolver import (
 )
 from kubia_pet.discovery.rotation import TTL_PRECISION, Rotation, Way
 from kubia_pet.limits import DOUBT_INTERVAL, NOBODY_INTERVAL, STALE_ANSWER_TIME, TURN_TIME
+from kubia_pet.model import moment
 from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ class Discovery:
         self._watching: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "discovery")
         self._looking: asyncio.Task[Discovered] | None = None
+        self._doubting: asyncio.TimerHandle | None = None
         self._began = float("-inf")  # the last look-up
         self._last: Discovered | None = None
         self._renewed_at = self._good_until = 0.0
@@ -96,19 +97,26 @@ class Discovery:
         return self._last
 
     def doubt(self) -> None:
-        """A peer was not where it should be: asks the next way at once, at most once in DOUBT_INTERVAL.
+        """A peer was not where it should be: asks the next way at once, or DOUBT_INTERVAL after the last.
 
         Where no other way would be answered afresh it is the same one again, as not every cluster caches.
         """
-        if time.monotonic() - self._began >= DOUBT_INTERVAL:
-            self._rotation.hurry()
-            self._look_up_once()
+        wait = self._began + DOUBT_INTERVAL - time.monotonic()
+        if wait <= 0:
+            self._look_again()
+        elif self._doubting is None:
+            self._doubting = asyncio.get_running_loop().call_later(wait, self._look_again)
+
+    def _look_again(self) -> None:
+        self._doubting = None
+        self._rotation.hurry()
+        self._look_up_once()
 
     def close(self) -> None:
         """Waits for nothing: a look-up under way ends at its own deadline."""
-        for task in (self._looking, self._watching):
-            if task is not None:
-                task.cancel()
+        for each in (self._looking, self._watching, self._doubting):
+            if each is not None:
+                each.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _watch(self) -> None:
@@ -158,25 +166,29 @@ class Discovery:
         """
         newest, ttl = await self._ask()
         if not self._rotation.fresh:
+            within = self._resolver.timeout / 4
             with suppress(ResolutionFailedError, TimeoutError):
-                async with asyncio.timeout(self._resolver.timeout / 4):
-                    other, other_ttl = await self._ask()
+                async with asyncio.timeout(within):
+                    other, other_ttl = await self._ask(within)
                 if other.as_of > newest.as_of:
                     newest, ttl = other, other_ttl
         if self._last is not None and newest.as_of < self._last.as_of - TTL_PRECISION:
             newest = replace(self._last, failure=None)
         return newest, ttl
 
-    async def _ask(self) -> tuple[Discovered, float]:
+    async def _ask(self, within: float | None = None) -> tuple[Discovered, float]:
         loop, began = asyncio.get_running_loop(), time.monotonic()
-        answers, found = await loop.run_in_executor(self._thread, self._answer, self._rotation.ways())
+        ways = self._rotation.ways()
+        answers, found = await loop.run_in_executor(self._thread, self._answer, ways, within)
         last = answers[-1]
         if last.refusal is not None:
             self._note_refusal(last.refusal)
         if last.records and len(answers) > 1:
             self._rotation.has_no_answer(named=answers[0].way.named)
+        elif len(answers) > 1:
+            self._rotation.has_nobody()
         age = self._rotation.answered(last.way, last.ttl, empty=not last.records)
-        asked = Asked(last.way, self._resolver.name(last.way), datetime.now(UTC), self._rotation.plain_only)
+        asked = Asked(last.way, self._resolver.name(last.way), moment.now(), self._rotation.plain_only)
         return replace(found, taken_at=began, as_of=began - age, asked=asked), last.ttl
 
     def _note_refusal(self, refusal: ResolutionFailedError) -> None:
@@ -189,8 +201,8 @@ class Discovery:
                 refusal,
             )
 
-    def _answer(self, ways: tuple[Way, ...]) -> tuple[list[Answer], Discovered]:
-        answers = self._resolver.run(*ways)
+    def _answer(self, ways: tuple[Way, ...], within: float | None) -> tuple[list[Answer], Discovered]:
+        answers = self._resolver.run(*ways, timeout=within)
         last = answers[-1]
         peers, diagnostics = peers_in(last.records, service=last.service, pod=self._pod, port=self._port)
         if not last.records:

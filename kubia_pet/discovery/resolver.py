@@ -71,8 +71,8 @@ class Resolver:
         self._takes_bits = False  # the name server has answered a question with CD or DO
         self._resolver.timeout = timeout / 3  # a lost datagram leaves time for one more
 
-    def run(self, *ways: Way) -> list[Answer]:
-        """The answers, in each way until one names somebody.
+    def run(self, *ways: Way, timeout: float | None = None) -> list[Answer]:
+        """The answers, in each way until one names somebody, within `timeout` seconds where it is given.
 
         `_http._tcp.<service>` is what the Kubernetes DNS specification defines for a port named http, the
         bare name what CoreDNS answers with every port. No such name, or no record, is an answer: nobody
@@ -80,13 +80,16 @@ class Resolver:
         again without. Raises ResolutionFailedError.
         """
         # The rest is for parsing, and for the pause of up to 0.2 s that dnspython makes before it gives up.
-        seconds = 0.75 * self.timeout
+        seconds = 0.75 * (timeout or self.timeout)
         deadline = time.monotonic() + seconds
         unknown = not (ways[0].is_plain or self._takes_bits)
         try:
             answers = self._run(ways, deadline, for_plain=seconds / 3 if unknown else 0)
         except ResolutionFailedError as refusal:
-            if ways[0].is_plain or (self._takes_bits and isinstance(refusal, ResolutionTimeoutError)):
+            if ways[0].is_plain:
+                raise
+            if self._takes_bits and isinstance(refusal, ResolutionTimeoutError):
+                self._takes_bits = False  # the next run leaves time for the plain question
                 raise
             plain = self._run([Way(way.named) for way in ways], deadline)
             return [replace(answer, refusal=refusal) for answer in plain]

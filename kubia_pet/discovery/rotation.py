@@ -46,11 +46,13 @@ class Rotation:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._plain_only = False
+        self._plain_only = self._takes_bits = False
         self._silences = 0  # in a row
+        self._nobody_until = float("-inf")  # a round after both names were without a record
         self._absent: tuple[bool, float] | None = None  # the kind of name without an answer, and until when
         self._ends: dict[Way, float] = {}  # of each way's cache entry, as its answer's TTL said
-        self._longest_ttl = {True: 0.0, False: 0.0}  # of answers that say nobody, and of all others
+        # Of answers that say nobody, and of others: the longest of the last rounds, and until when it counts.
+        self._longest_ttl = {True: (0.0, 0.0), False: (0.0, 0.0)}
         self._slot: tuple[int, int] = (0, -1)  # number of ways, number of the slot
         self._began = 0.0  # this slot
         self._fresh = False  # whether an answer was made in this slot
@@ -72,11 +74,16 @@ class Rotation:
         """Seconds that a way's turn lasts."""
         return ROUND_TIME / len(self._ways())
 
-    def ways(self) -> tuple[Way, Way]:
-        """The way to ask now, and the same under the other name, for where the first has no answer."""
+    def ways(self) -> tuple[Way, ...]:
+        """The way to ask now, and the same under the other name, for where the first has no answer.
+
+        Where neither had one each keeps to its turn: two of the eight in each slot would not last a round.
+        """
         self._enter_slot()
         if not self._fresh:
             self._current = self._first_ended(0) or self._own(0)
+        if time.monotonic() < self._nobody_until:
+            return (self._current,)
         return self._current, replace(self._current, named=not self._current.named)
 
     def left(self) -> float:
@@ -94,12 +101,18 @@ class Rotation:
         """
         self._enter_slot()
         now, ttl = time.monotonic(), min(ttl, CACHE_TIME)
-        self._longest_ttl[empty] = max(self._longest_ttl[empty], ttl)
-        age = self._longest_ttl[empty] - ttl
+        longest, until = self._longest_ttl[empty]
+        if ttl >= longest or now >= until:  # a server's TTL may be lowered
+            longest = ttl
+        if ttl >= longest - TTL_PRECISION:
+            self._longest_ttl[empty] = longest, now + 2 * ROUND_TIME
+        age = longest - ttl
         self._ends[way] = now + ttl
         self._current = way
         if not way.is_plain:
-            self._silences = 0
+            self._takes_bits, self._silences = True, 0
+        if not empty:
+            self._nobody_until = float("-inf")
         self._fresh = self._fresh or now - age >= self._began - TTL_PRECISION
         return age
 
@@ -125,15 +138,20 @@ class Rotation:
     def refused(self, *, in_time: bool) -> None:
         """A question with bits had no answer, the plain one had. From now on all are plain.
 
-        Where nothing came in time that may be chance: twice in a row it is not.
+        Where nothing came in time that may be chance: twice in a row it is not. A server that took such
+        questions before and now answers that it failed does not refuse them.
         """
-        self._silences += 1
-        if in_time or self._silences > 1:
+        self._silences += not in_time
+        if (in_time and not self._takes_bits) or self._silences > 1:
             self._plain_only = True
 
     def has_no_answer(self, *, named: bool) -> None:
         """Names of this kind have no answer though the others have: they have no turn in the next round."""
         self._absent = named, time.monotonic() + ROUND_TIME
+
+    def has_nobody(self) -> None:
+        """Neither name has an answer."""
+        self._nobody_until = time.monotonic() + ROUND_TIME
 
     def _ways(self) -> tuple[Way, ...]:
         if self._absent is not None and time.monotonic() >= self._absent[1]:

@@ -1,8 +1,6 @@
 """What a volume knows of itself: whose it is, and the starts of the program on it."""
 
-import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 
@@ -136,21 +134,3 @@ class Sighting:
     number: int
     count: int
     seen: str
-
-
-def age(moment: str) -> float | None:
-    """The seconds since such a moment, by the wall clock; None where it is none."""
-    try:
-        return round(time.time() - datetime.fromisoformat(moment).timestamp(), 3)
-    except ValueError:
-        return None
-
-
-def now() -> str:
-    """This moment, as ISO 8601 in UTC."""
-    return iso(time.time())
-
-
-def iso(seconds: float) -> str:
-    """A moment of the wall clock, in seconds since 1970, as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kubia_pet.model.commit import Commit
-from kubia_pet.model.ledger import Record, Sighting, now
+from kubia_pet.model.ledger import Record, Sighting
+from kubia_pet.model.moment import now
 
 
 @dataclass(frozen=True)

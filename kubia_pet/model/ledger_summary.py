@@ -1,12 +1,13 @@
 """What is worth showing of a pod's ledger, taken from the JSON of `/ledger`."""
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
-_LONGEST = 300  # characters of one member
+from kubia_pet.model.ledger import Kind
+from kubia_pet.model.moment import MOMENT
+
+_LONGEST = 80  # characters of one member
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,17 @@ def summary_of(members: Any) -> LedgerSummary | None:
             created = _text(volume.get("created"))
             return LedgerSummary(
                 volume=_text(volume.get("id")),
-                created=created if created and _MOMENT.fullmatch(created) else None,
+                created=created if created and MOMENT.fullmatch(created) else None,
                 mount=_text(mount.get("kind")) if isinstance(mount, dict) else None,
                 start=_text(start.get("id")),
                 starts=number if isinstance(number, int) and 0 < number < 10**9 else None,
                 node=_text(start.get("node")),
-                verdict=_text(verdict.get("verdict")),
+                verdict=said if (said := _text(verdict.get("verdict"))) in set(Kind) else None,
                 message=_text(verdict.get("message")),
             )
     return None
 
 
 def _text(member: Any) -> str | None:
-    return member[:_LONGEST] if isinstance(member, str) else None
+    """Its begin; None where it cannot be sent, or would turn or hide what stands beside it."""
+    return member[:_LONGEST] if isinstance(member, str) and member.isprintable() else None

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 _MEMORY = {"tmpfs", "ramfs", "hugetlbfs"}
-# A kubelet's directory for what goes when its pod goes, in the root of a bind mount.
-_OF_THE_POD = "/volumes/kubernetes.io~empty-dir/"
+# The root of a bind mount of what goes: a kubelet's directory of a pod's emptyDir, and containerd's of what
+# an image's VOLUME asks for, which goes with the container (its pkg/cri: containers/<id>/volumes/<id>).
+_PASSING = re.compile(r"/volumes/kubernetes\.io~empty-dir/|/containers/[0-9a-f]{64}/volumes/[0-9a-f]+$")
 
 
 @dataclass(frozen=True)
 class Mount:
     """Where a directory's bytes are: `kind` is volume, container, memory or unknown.
 
-    `container` is what goes when the container or its pod goes: its own disk, or an emptyDir.
+    `container` is what goes when the container or its pod goes: its own disk, an emptyDir, or the directory
+    that containerd makes for an image's VOLUME. What other runtimes make for that is not recognised.
     """
 
     kind: str = "unknown"
@@ -45,7 +47,7 @@ def _mounts(table: str) -> Iterator[tuple[str, Mount]]:
         kind = "volume"
         if rest[0] in _MEMORY:
             kind = "memory"
-        elif point == "/" or _OF_THE_POD in root:
+        elif point == "/" or _PASSING.search(root):
             kind = "container"
         yield point, Mount(kind, rest[0], _plain(rest[1]), point, "ro" in options.split(","), root)
 

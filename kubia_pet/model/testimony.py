@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kubia_pet.model.ledger import Sighting
+from kubia_pet.model.moment import MOMENT
 from kubia_pet.model.witness import KEPT
 
 POD, VOLUME, START, COMMIT = "Kubia-Pet-Pod", "Kubia-Pet-Volume", "Kubia-Pet-Start", "Kubia-Pet-Commit"
 VERDICT = "Kubia-Pet-Verdict"
 PEER = "Kubia-Pet-Peer"  # that a peer asks, and wants to know of the volume
 _NAME = re.compile(r"[a-z0-9._-]{1,253}")
-_HEX16, _HEX32 = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{32}")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+HEX16, HEX32 = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{32}")
 _NUMBER = re.compile(r"[0-9]{1,15}")
-_MOST = 10**15
+MOST = 10**15
 _FIELDS = tuple(name.lower().encode() for name in (POD, VOLUME, START, COMMIT))
 Fields = tuple[bytes | None, ...]
 
@@ -50,12 +50,12 @@ def from_json(body: bytes) -> Testimony | None:
         pod, own, remembers = members["pod"], members["own"], members["remembers"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    seen = _sighting(own)
+    seen = sighting_of(own)
     if not isinstance(pod, str) or not _NAME.fullmatch(pod) or seen is None:
         return None
     if not isinstance(remembers, list) or len(remembers) > KEPT:
         return None
-    return Testimony(pod, seen, tuple(filter(None, map(_sighting, remembers))))
+    return Testimony(pod, seen, tuple(filter(None, map(sighting_of, remembers))))
 
 
 def fields_of(header: Mapping[bytes, bytes]) -> Fields:
@@ -70,11 +70,12 @@ def from_fields(fields: Fields, seen: str) -> Testimony | None:
     if not (_NAME.fullmatch(pod) and _NUMBER.fullmatch(number) and _NUMBER.fullmatch(count)):
         return None
     members = {"volume": volume, "start": start, "number": int(number), "count": int(count), "seen": seen}
-    own = _sighting(members)
+    own = sighting_of(members)
     return Testimony(pod, own) if own is not None else None
 
 
-def _sighting(members: Any) -> Sighting | None:
+def sighting_of(members: Any) -> Sighting | None:
+    """The sighting of which these are the members; None where they are none's."""
     match members:
         case {
             "volume": str(volume),
@@ -83,11 +84,11 @@ def _sighting(members: Any) -> Sighting | None:
             "count": int(count),
             "seen": str(seen),
         } if (
-            _HEX32.fullmatch(volume)
-            and _HEX16.fullmatch(start)
-            and _MOMENT.fullmatch(seen)
-            and 0 < number < _MOST
-            and 0 <= count < _MOST
+            HEX32.fullmatch(volume)
+            and HEX16.fullmatch(start)
+            and MOMENT.fullmatch(seen)
+            and 0 < number < MOST
+            and 0 <= count < MOST
         ):
             return Sighting(volume, start, number, count, seen)
     return None

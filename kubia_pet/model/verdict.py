@@ -1,5 +1,6 @@
 """What is to be thought of a volume: a verdict, the evidence for it, and the way out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kubia_pet.model.ledger import Finding, Kind, Record, Sighting
@@ -14,12 +15,12 @@ _SENTENCES: dict[Kind, tuple[str, str | None]] = {
     ),
     Kind.CLONED: (
         "This volume and another pod's are copies of one.",
-        f"Give back what was copied, or {_ADOPT}",
+        f"Give the copy's pod a volume of its own, or adopt it there first; then {_ADOPT}",
     ),
     Kind.SWAPPED: ("This is another pod's volume.", f"Give this pod its own volume back, or {_ADOPT}"),
     Kind.ROLLED_BACK: (
         "This volume was put back to an earlier state.",
-        f"Put the newer state back, or {_ADOPT}",
+        f"Put the newer state back, where there is one; then {_ADOPT}",
     ),
     Kind.NOT_A_VOLUME: (
         "The value is not on a volume: it goes when this pod goes.",
@@ -100,26 +101,48 @@ def _named(record: Record, name: str | None) -> Finding | None:
     return Finding(Kind.SWAPPED, f"The ledger says that this is the volume of {record.name}, not of {name}.")
 
 
-def remembered(record: Record, live: int, peer: str, sighting: Sighting) -> Finding | None:
-    """What a peer's memory of this pod's name says against the volume.
+def remembered(record: Record, name: str | None, live: int, peer: str, *seen: Sighting) -> list[Finding]:
+    """What a peer's memory of this pod's name, the newest last, says against the volume.
 
-    What peers saw before the volume was adopted is settled, and so is what they saw of its earlier ids. A
-    damaged ledger proves nothing. A start older than the history reaches is no evidence. `live` is how many
-    commits the newest start has made.
+    That of another pod is not meant by it, and a damaged ledger proves nothing. `live` is how many commits
+    the newest start has made.
     """
-    settled = record.adopted is not None and sighting.seen <= record.adopted
-    damaged = any(each.kind is Kind.UNKNOWN for each in record.findings)
-    if settled or damaged or sighting.volume in record.parents:
-        return None
-    seen = f"{peer} saw at {sighting.seen}"
-    if sighting.volume != record.volume:
-        return Finding(
-            Kind.LOST,
-            f"{seen} volume {sighting.volume} under this name; this is volume {record.volume}, "
-            f"made at {record.created}.",
-        )
+    if _named(record, name) or any(each.kind is Kind.UNKNOWN for each in record.findings):
+        return []
+    found = [_put_back(record, live, peer, each) for each in seen if each.volume == record.volume]
+    found += [_lost(record, peer, each) for each in _strange(record, seen)]
+    return [each for each in found if each is not None]
+
+
+def _strange(record: Record, seen: Sequence[Sighting]) -> list[Sighting]:
+    """Those of volumes that this name had, and should have.
+
+    One that was seen after this volume is no such: this one was given back. An adoption settles what was seen
+    before it; and what is told to the start that it was made in, or by who saw a start after it.
+    """
+    earlier = [each for each in seen if each.start != record.start.id and record.knows(each.volume)]
+    if record.adopted is not None and (
+        record.adopted >= record.start.at or any(each.volume == record.volume for each in earlier)
+    ):
+        return []
+    before = seen[: seen.index(earlier[0])] if earlier else seen
+    adopted = record.adopted or ""
+    return [each for each in before if not record.knows(each.volume) and each.seen > adopted]
+
+
+def _lost(record: Record, peer: str, sighting: Sighting) -> Finding:
+    return Finding(
+        Kind.LOST,
+        f"{peer} saw at {sighting.seen} volume {sighting.volume} under this name; this is volume "
+        f"{record.volume}, made at {record.created}.",
+    )
+
+
+def _put_back(record: Record, live: int, peer: str, sighting: Sighting) -> Finding | None:
+    """A start older than the history reaches is no evidence."""
     if sighting.number < record.starts[0].number:
         return None
+    seen = f"{peer} saw at {sighting.seen}"
     start = next((each for each in record.starts if each.id == sighting.start), None)
     if start is None:
         return Finding(
@@ -143,15 +166,18 @@ def met(record: Record, name: str | None, peer: str, sighting: Sighting) -> Find
 
 
 def intruded(record: Record, on_disk: Record) -> Finding | None:
-    """That somebody else began on this volume while this process has it: the ledger on the disk says so."""
-    newest = on_disk.start
-    if any(each.id == newest.id for each in record.starts):
-        return None
+    """That somebody else began on this volume, or adopted it, while this process has it: the disk says so."""
+    newest, own = on_disk.start, record.start
     where = f" on node {newest.node}" if newest.node else ""
+    if all(each.id != newest.id for each in record.starts):
+        did = f"began{where} at {newest.at}"
+    elif newest.id != own.id and on_disk.volume != record.volume:
+        did = f"adopted it{where} at {on_disk.adopted}"
+    else:
+        return None
     return Finding(
         Kind.SHARED,
-        f"Start {newest.number} ({newest.id}) began{where} at {newest.at}, while start {record.start.number} "
-        f"({record.start.id}) was live.",
+        f"Start {newest.number} ({newest.id}) {did}, while start {own.number} ({own.id}) was live.",
     )
 
 

@@ -12,10 +12,13 @@ def seen_again(known: tuple[Sighting, ...], sighting: Sighting, *, told: bool) -
 
     A start is kept with the most commits that it was seen with. Those before the newest one are kept until
     the peer was `told` of them: otherwise the first answer of a volume that was put back would cover its
-    traces. Of too many the first is kept, as it is evidence, and the newest.
+    traces. The first of each volume stays: it tells a volume that is given back from one that is new. Of too
+    many the first is kept, as it is evidence, and the newest.
     """
     same = [each for each in known if (each.volume, each.start) == (sighting.volume, sighting.start)]
-    others = tuple(each for each in known if each not in same)
+    kept = [each for each in known if each not in same]
     count = max(sighting.count, *(each.count for each in same)) if same else sighting.count
-    kept = others[-1:] if told and not same else others
+    if told and not same:
+        first = {each.volume: each for each in reversed(kept)}.values()
+        kept = [each for each in kept if each in first or each is kept[-1]]
     return (*kept[:1], *kept[1:][-(KEPT - 2) :], replace(sighting, count=count))

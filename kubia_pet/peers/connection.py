@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import cast
 
 import httptools
@@ -38,6 +39,12 @@ class Response:
 
 
 Judge = Callable[[int, Mapping[bytes, bytes]], None]
+
+
+def only_ok(status: int, _: Mapping[bytes, bytes]) -> None:
+    """A Judge: raises FetchError unless the status is 200."""
+    if status != HTTPStatus.OK:
+        raise FetchError(ErrorCode.STATUS, f"answered {status}")
 
 
 class PeerConnection(asyncio.BufferedProtocol):

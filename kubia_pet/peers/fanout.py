@@ -57,13 +57,13 @@ class FanOut:
         if response is not None and asked == peer and not response.done():
             response.set_exception(error)
 
-    def cancel(self) -> list[Peer]:
-        """Takes no more responses. Returns those that have not answered: each other one was told of."""
+    def cancel(self) -> dict[Peer, asyncio.Future[Response]]:
+        """Takes no more responses. Returns those that have not come: of each other one was told."""
         for peer, response in list(self._in_flight.values()):
             if response.done():  # in this turn of the loop
                 self._done(peer, response)
-        late = [peer for peer, _ in self._in_flight.values()]
-        for _, response in self._in_flight.values():
+        late = dict(self._in_flight.values())
+        for response in late.values():
             response.cancel()
         return late
 

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from math import inf
 from typing import Protocol, Self
 
 from kubia_pet.discovery import Discovered, Discovery
@@ -22,14 +24,15 @@ from kubia_pet.peers.suspects import Suspects
 
 log = logging.getLogger(__name__)
 LOGGED = 10  # peers that begin to fail in one gathering and are logged one by one
-_STALE = {ErrorCode.REFUSED, ErrorCode.TIMEOUT, ErrorCode.OTHER_POD}  # perhaps DNS knows better by now
+# Perhaps DNS knows better by now. Networks say of a gone pod's address "no route" where they do not refuse.
+_STALE = {ErrorCode.REFUSED, ErrorCode.UNREACHABLE, ErrorCode.TIMEOUT, ErrorCode.OTHER_POD}
 
 
 class ClusterObserver(Protocol):
-    """Told how each peer answered."""
+    """Told how the peers answered."""
 
-    def asked(self, outcome: str) -> None:
-        """`outcome` is ok or an error's code."""
+    def asked(self, outcome: str, number: int) -> None:
+        """So many answered so; `outcome` is ok or an error's code."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ class Cluster:
         self.on_response: Callable[[Peer, Response], None] = lambda _, __: None
         self._gather_timeout = gather_timeout
         self._late = no_answer_within(gather_timeout).diagnostic
+        self._unasked = Diagnostic(
+            ErrorCode.TIMEOUT, f"was not asked within {gather_timeout:g} s: too many others are slow"
+        )
         self._observer = observer
         self._pool = ConnectionPool(
             timeout=peer_timeout, connect_timeout=connect_timeout, limit=peer_limit, judge=judge
@@ -79,7 +85,7 @@ class Cluster:
         self._results = Results(gather_limit)
         self._moments = count()
         self._fan_outs: set[FanOut] = set()
-        self._open = 0
+        self._open: set[int] = set()  # the moments of gatherings that are under way
         self._failing: dict[str, Diagnostic] = {}
 
     async def __aenter__(self) -> Self:
@@ -111,16 +117,15 @@ class Cluster:
         loop = asyncio.get_running_loop()
         deadline = (loop.time() if since is None else since) + self._gather_timeout
         moment = next(self._moments)
-        self._open += 1
+        self._open.add(moment)
         try:
             discovered = await self.discovery.discover()
             await self._ask(discovered, own, moment, deadline, on_quiet)
             asked = [peer for peer in discovered.peers if own is not None or not peer.is_self]
             yield lambda: Gathered(discovered, tuple(map(self._results.newest, asked)))
         finally:
-            self._open -= 1
-            if not self._open:
-                self._results.clear()
+            self._open.remove(moment)
+            self._results.forget(before=min(self._open, default=inf))
 
     async def _ask(
         self,
@@ -131,9 +136,9 @@ class Cluster:
         on_quiet: Callable[[], None],
     ) -> None:
         others = [peer for peer in discovered.peers if not peer.is_self]
-        suspects = self._suspects.among(others)
+        errors = self._suspects.among(others)
         fan_out = FanOut(
-            (peer for peer in others if peer not in suspects) if suspects else others,
+            (peer for peer in others if peer not in errors) if errors else others,
             self._pool.fetch,
             partial(self._done, moment),
         )
@@ -144,11 +149,13 @@ class Cluster:
             value = await reading
         finally:
             self._fan_outs.remove(fan_out)
+            asked = self._pool.under_way()
             late = fan_out.cancel()
-        suspects |= dict.fromkeys(late, self._late)
-        for peer in late:
-            self._suspects.add(peer, self._late)
-        for peer, error in suspects.items():
+        for peer, response in late.items():
+            if response in asked:
+                self._suspects.add(peer, self._late)
+            errors[peer] = self._late if response in asked else self._unasked
+        for peer, error in errors.items():
             self._results.put(moment, PeerResult(peer, error=error))
         if own is not None:
             self._results.put(moment, PeerResult(discovered.own, value))
@@ -183,8 +190,9 @@ class Cluster:
 
     def _log_changes(self, results: Sequence[PeerResult]) -> None:
         """Counts the answers; logs who begins to fail, or fails otherwise than before, and who is back."""
-        for result in results:
-            self._observer.asked(result.error.code if result.error else "ok")
+        outcomes = Counter(result.error.code if result.error else "ok" for result in results)
+        for outcome, number in outcomes.items():
+            self._observer.asked(outcome, number)
         failing = {result.peer.name: result.error for result in results if result.error}
         new = [name for name, error in failing.items() if self._failing.get(name) != error]
         for name in new[:LOGGED]:

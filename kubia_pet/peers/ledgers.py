@@ -7,10 +7,9 @@ from functools import partial
 from typing import Self
 
 from kubia_pet.limits import LEDGER_CONCURRENCY, LEDGER_PATIENCE, MAX_LEDGER_BYTES
-from kubia_pet.model.diagnostic import ErrorCode
 from kubia_pet.model.ledger_summary import LedgerSummary, summary_from_json
 from kubia_pet.model.peer import Peer
-from kubia_pet.peers.connection import FetchError
+from kubia_pet.peers.connection import FetchError, only_ok
 from kubia_pet.peers.pool import ConnectionPool
 from kubia_pet.peers.result import PeerResult
 
@@ -28,7 +27,7 @@ class PeerLedgers:
             timeout=timeout,
             connect_timeout=connect_timeout,
             limit=MAX_LEDGER_BYTES,
-            judge=_judge,
+            judge=only_ok,
             path="/ledger",
         )
         self._turns = asyncio.Semaphore(LEDGER_CONCURRENCY)
@@ -79,8 +78,3 @@ class PeerLedgers:
             log.debug("The ledger of %s: %s", peer.name, error)
         else:
             self._known[peer.name] = version, summary
-
-
-def _judge(status: int, _: Mapping[bytes, bytes]) -> None:
-    if status != 200:  # noqa: PLR2004
-        raise FetchError(ErrorCode.STATUS, f"answered {status}")

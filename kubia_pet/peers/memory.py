@@ -1,7 +1,7 @@
 """What this pod remembers of its peers' volumes, kept on its own volume."""
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,12 +10,14 @@ from kubia_pet.model.ledger import Finding, Sighting
 from kubia_pet.model.witness import seen_again
 from kubia_pet.store import Ledger, Store, StoreError
 
+log = logging.getLogger(__name__)
+
 
 class WitnessMemory:
     """What was seen of each peer's volume, by the peer's full name; and what was found in that.
 
     What changes is written at most once in WITNESS_PAUSE. Beyond MAX_PEERS whoever was not seen for longest
-    is forgotten.
+    is forgotten. What a volume remembers is taken when its ledger begins, before anything is written there.
     """
 
     def __init__(self, store: Store, ledger: Ledger) -> None:
@@ -24,6 +26,7 @@ class WitnessMemory:
         self._seen: dict[str, tuple[Sighting, ...]] = {}
         self._told: set[str] = set()  # peers that know what there is about them, but for their newest start
         self._findings: list[Finding] = []
+        self._start: str | None = None  # whose volume's memory was taken
         self._changed = asyncio.Event()
 
     @property
@@ -32,8 +35,16 @@ class WitnessMemory:
         return {name: sightings[-1] for name, sightings in self._seen.items()}
 
     def load(self) -> None:
-        """Takes what is on the volume."""
-        self._seen = dict(self._ledger.state.witness)
+        """Takes what is on the volume, where its ledger began; what was heard meanwhile is newer."""
+        state = self._ledger.state
+        if state.record is None or state.record.start.id == self._start:
+            return
+        self._start = state.record.start.id
+        heard, self._seen = self._seen, dict(state.witness)
+        self._told.clear()
+        for name, sightings in heard.items():
+            for sighting in sightings:
+                self.saw(name, sighting)
 
     def saw(self, name: str, sighting: Sighting) -> None:
         """A peer's volume was seen."""
@@ -47,9 +58,9 @@ class WitnessMemory:
         if [replace(each, seen="") for each in now] != [replace(each, seen="") for each in before]:
             self._changed.set()
 
-    def tell(self, name: str) -> tuple[Sighting, ...]:
-        """What this pod remembers of a peer, for that peer, the newest last."""
-        if name in self._seen:
+    def tell(self, name: str, *, is_told: bool) -> tuple[Sighting, ...]:
+        """What this pod remembers of a peer, the newest last; `is_told` where that is who asks."""
+        if is_told and name in self._seen:
             self._told.add(name)
         return self._seen.get(name, ())
 
@@ -62,20 +73,32 @@ class WitnessMemory:
             self._findings += new
             self._changed.set()
 
+    def settle(self) -> None:
+        """What was found and not written yet is settled by an adoption."""
+        self._findings.clear()
+
     async def keep(self) -> None:
         """Writes what changes, for ever."""
         while True:
             await self._changed.wait()
             self._changed.clear()
-            with contextlib.suppress(StoreError):  # it is written with what changes next
+            try:
                 await self.flush()
+            except StoreError as error:  # it is written with what changes next
+                log.debug("%s", error)
+            except Exception:
+                log.exception("Failed to keep what was seen of peers")
             await asyncio.sleep(WITNESS_PAUSE)
 
     async def flush(self) -> None:
         """Writes it now. Raises StoreError."""
-        seen, (findings, self._findings) = dict(self._seen), (self._findings, [])
+        self.load()
+        start, seen, (findings, self._findings) = self._start, dict(self._seen), (self._findings, [])
 
         def write() -> None:
+            record = self._ledger.state.record
+            if record is None or record.start.id != start:
+                return  # another volume came: what it remembers is not taken yet
             if findings:
                 self._ledger.note(*findings)
             if seen != self._ledger.state.witness:

@@ -65,6 +65,10 @@ class ConnectionPool:
             self._waiting.append((peer, response))
         return response
 
+    def under_way(self) -> set[asyncio.Future[Response]]:
+        """Those whose turn has come, PEER_CONCURRENCY at most."""
+        return set(self._deadlines)
+
     def close(self) -> None:
         """Closes the connections that are kept."""
         for endpoint in list(self._kept):

@@ -17,16 +17,17 @@ from kubia_pet.limits import (
     WITNESS_ROUNDS,
 )
 from kubia_pet.model.continuity import Found
-from kubia_pet.model.diagnostic import ErrorCode
-from kubia_pet.model.ledger import Kind, Sighting, now
+from kubia_pet.model.ledger import Kind, Sighting
+from kubia_pet.model.ledger_state import LedgerState
+from kubia_pet.model.moment import now
 from kubia_pet.model.mount import Mount
 from kubia_pet.model.peer import Peer
 from kubia_pet.model.testimony import Fields, Testimony, fields_of, from_fields, from_json
 from kubia_pet.model.verdict import Verdict, judge, met, remembered
-from kubia_pet.peers.connection import FetchError, Response
+from kubia_pet.peers.connection import FetchError, Response, only_ok
 from kubia_pet.peers.memory import WitnessMemory
 from kubia_pet.peers.pool import ConnectionPool
-from kubia_pet.store import Ledger, Store, StoreError
+from kubia_pet.store import Ledger, Store, StoreError, VolumeUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Witnesses:
             timeout=peer_timeout,
             connect_timeout=connect_timeout,
             limit=MAX_TESTIMONY_BYTES,
-            judge=_judge,
+            judge=only_ok,
             path=f"/ledger/peers/{quote(name or '-', safe='')}",
         )
         self._peers: tuple[Peer, ...] = ()
@@ -84,6 +85,7 @@ class Witnesses:
         self._gathered_at = float("-inf")
         self._last: dict[str, tuple[Fields, float]] = {}  # that were heard in gatherings, and when
         self.last_verdict = Kind.UNKNOWN
+        self._judged: tuple[LedgerState, str, Verdict] | None = None
         self._logged: Kind | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -110,22 +112,14 @@ class Witnesses:
         return self._memory.newest
 
     def verdict(self) -> Verdict:
-        """What is to be thought of this pod's volume now; logged when it changes."""
-        verdict = judge(
-            self._ledger.state,
-            name=self.name,
-            mount=self.mount if self._is_cluster else None,
-            witnesses=self._who_was_asked(),
-            pending=self._discovery is not None and not self._rounds,
-        )
-        self._observer.judged(verdict.verdict)
-        self.last_verdict = verdict.verdict
-        if verdict.verdict not in (self._logged, Kind.UNKNOWN):
-            self._logged = verdict.verdict
-            level = logging.INFO if verdict.verdict is Kind.GOOD else logging.WARNING
-            sentences = filter(None, (verdict.message, *verdict.evidence, verdict.remedy))
-            log.log(level, "The volume is %s. %s", verdict.verdict, " ".join(sentences))
-        return verdict
+        """What is to be thought of this pod's volume now; logged when it changes.
+
+        While nothing has changed that it rests on, it is the one before.
+        """
+        state, asked = self._ledger.state, self._who_was_asked()
+        if self._judged is None or self._judged[0] is not state or self._judged[1] != asked:
+            self._judged = state, asked, self._judge(state, asked)
+        return self._judged[2]
 
     def members(self) -> dict[str, object]:
         """The volume's id, this start, its commits and the verdict, for JSON."""
@@ -139,12 +133,15 @@ class Witnesses:
             "message": verdict.message,
         }
 
-    def testimony(self, of: str | None = None) -> Testimony | None:
-        """What this pod says of its volume, and remembers of a peer's; None while it can say nothing."""
+    def testimony(self, of: str | None = None, *, is_told: bool = False) -> Testimony | None:
+        """What this pod says of its volume, and remembers of a peer's; None while it can say nothing.
+
+        `is_told` where it is that peer who asks: others may not tell it.
+        """
         own = self._ledger.state.sighting()
         if own is None or self.name is None:
             return None
-        return Testimony(self.name, own, self._memory.tell(of) if of is not None else ())
+        return Testimony(self.name, own, self._memory.tell(of, is_told=is_told) if of is not None else ())
 
     def gathered(self, peer: Peer, response: Response) -> None:
         """A peer was asked for its value, and answered."""
@@ -163,9 +160,28 @@ class Witnesses:
         return self._looks.submit()
 
     async def adopt(self) -> Verdict:
-        """Takes the volume as it is. Raises StoreError."""
-        await self._store.between_commits(lambda: self._ledger.adopt(self._found()))
+        """Takes the volume as it is, with what was found and not written yet. Raises StoreError."""
+        if not await self._store.between_commits(lambda: self._ledger.adopt(self._found())):
+            raise VolumeUnavailableError(self._ledger.state.fault or "The volume has no ledger to adopt it.")
+        self._memory.settle()
         return self.verdict()
+
+    def _judge(self, state: LedgerState, asked: str) -> Verdict:
+        verdict = judge(
+            state,
+            name=self.name,
+            mount=self.mount if self._is_cluster else None,
+            witnesses=asked,
+            pending=self._discovery is not None and not self._rounds,
+        )
+        self._observer.judged(verdict.verdict)
+        self.last_verdict = verdict.verdict
+        if verdict.verdict not in (self._logged, Kind.UNKNOWN):
+            self._logged = verdict.verdict
+            level = logging.INFO if verdict.verdict is Kind.GOOD else logging.WARNING
+            sentences = filter(None, (verdict.message, *verdict.evidence, verdict.remedy))
+            log.log(level, "The volume is %s. %s", verdict.verdict, " ".join(sentences))
+        return verdict
 
     async def _ask_again_and_again(self) -> None:
         """From WITNESS_GRACE on, as more peers are found; after some rounds each WITNESS_INTERVAL."""
@@ -187,6 +203,7 @@ class Witnesses:
         if record is not None and record.start.id != self._start:  # it may be another volume
             self._start, self._rounds = record.start.id, 0
             self._heard.clear()
+        self._memory.load()
         if self._discovery is not None:
             await self._ask_peers(self._discovery)
         self._rounds += 1  # only now: until somebody was asked nothing is known
@@ -206,17 +223,16 @@ class Witnesses:
                 self._heard.add(peer.name)
 
     def _hear(self, peer: Peer, testimony: Testimony) -> bool:
-        """Whether it is that peer's, and not another pod's that has its address now."""
+        """Whether the volume was judged by it: not by another pod's, nor before the ledger is kept."""
         if testimony.pod != peer.name:
             return False
         self._memory.saw(peer.name, testimony.own)
         state = self._ledger.state
-        if state.record is not None and state.durable:
-            findings = [met(state.record, self.name, peer.name, testimony.own)]
-            findings += [
-                remembered(state.record, state.count, peer.name, each) for each in testimony.remembers
-            ]
-            self._memory.found(*filter(None, findings))
+        if state.record is None or not state.durable:
+            return False
+        clone = met(state.record, self.name, peer.name, testimony.own)
+        against = remembered(state.record, self.name, state.count, peer.name, *testimony.remembers)
+        self._memory.found(*filter(None, (clone, *against)))
         return True
 
     def _unheard(self) -> list[Peer]:
@@ -229,8 +245,3 @@ class Witnesses:
             return f"Its peers are asked from {WITNESS_GRACE:g} s after the start on."
         answered = len(self._peers) - len(self._unheard())
         return f"{answered} of {len(self._peers)} peers said what they remember of it."
-
-
-def _judge(status: int, _: Mapping[bytes, bytes]) -> None:
-    if status != 200:  # noqa: PLR2004
-        raise FetchError(ErrorCode.STATUS, f"answered {status}")

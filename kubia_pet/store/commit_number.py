@@ -62,6 +62,14 @@ class CommitSlots:
         found = [each for each in self.commits if each is not None and each.digest == digest]
         return max(found, key=lambda each: each.order, default=None)
 
+    def newest(self) -> Commit | None:
+        """The last that was written, of a commit that may not have been made."""
+        return max(filter(None, self.commits), key=lambda each: each.order, default=None)
+
+    def settle(self, last: Commit) -> None:
+        """This commit was made: whoever puts the value before it back does not give it its number again."""
+        self.commits = [each if each == last else None for each in self.commits]
+
     def put(self, commit: Commit, keep: Commit | None) -> None:
         """Writes a number durably, in the place of another one than `keep`. Raises OSError."""
         place = 1 if keep is not None and self.commits[0] == keep else 0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from kubia_pet.aio.worker import WorkerThread
-from kubia_pet.limits import LOCK_INTERVAL, MEND_INTERVAL, PROBE_INTERVAL
+from kubia_pet.limits import LOCK_INTERVAL, MEND_INTERVAL, TRIAL_INTERVAL
 from kubia_pet.store.errors import (
     StoreError,
     VolumeFullError,
@@ -49,7 +49,7 @@ class Health:
     async def require(self) -> None:
         """Raises StoreError where the volume has a fault, or a write is overdue.
 
-        Where nobody wrote to it for PROBE_INTERVAL it is tried, and who asks next is told what came of it.
+        Where nobody wrote to it for TRIAL_INTERVAL it is tried, and who asks next is told what came of it.
         """
         if self._doubt is not None:
             await asyncio.wait((self._doubt,))
@@ -58,7 +58,7 @@ class Health:
         now = time.monotonic()
         if self._under_way and now - self._under_way[0] > self._timeout:
             raise self.too_slow()
-        if now - self._proved > PROBE_INTERVAL:
+        if now - self._proved > TRIAL_INTERVAL:
             self._probe(unless_proved_after=now)
 
     def too_slow(self) -> VolumeSlowError:

@@ -24,10 +24,13 @@ class Storage(Protocol):
         """
 
     def read(self) -> Content | None:
-        """What is on the disk now, of which no crash can take any back; None where there is no value."""
+        """What this node's kernel has now, None where there is no value.
+
+        Of what was written through here no crash can take any back.
+        """
 
     def read_at_once(self) -> Content | None:
-        """What is on the disk now, without waiting for it; None where only `read` can tell."""
+        """What this node's kernel has now, without waiting for the disk; None where only `read` can tell."""
 
     def is_empty_at_once(self) -> bool:
         """Whether there is no value, told without waiting; False also where only `read` can tell."""

@@ -35,8 +35,9 @@ class Store:
     enters at once, and waits for as long as it takes: every call raises StoreError until it has the lock.
 
     Durable linearizability (Izraelevitz et al., DISC'16): a write that returned survives any crash, a read
-    that begins afterwards sees it or a later one, and what was read cannot be lost. Reads see the disk's
-    truth, changes by others included. Every call ends within `timeout` seconds.
+    that begins afterwards sees it or a later one, and what was read of these writes cannot be lost. Reads see
+    the file as this node's kernel has it, changes by others included, which nobody may have made durable.
+    Every call ends within `timeout` seconds.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class Store:
         value = Value(*content)
         if value.commit is not None and value.commit.digest != value.etag:
             value = Value(content.data)
-        _ = value.etag, value.text
+        _ = value.etag, value.is_text
         return value
 
     def _looked(self, looking: asyncio.Future[Value | None]) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,15 +28,21 @@ class Content(NamedTuple):
 
 
 class ValueFile:
-    """The file of the directory at `path`, of at most `limit` bytes. Its calls must not overlap."""
+    """The file of the directory at `path`, of at most `limit` bytes. Its calls must not overlap.
 
-    def __init__(self, path: Path, limit: int) -> None:
+    `number_of` tells the number of bytes whose file has none.
+    """
+
+    def __init__(self, path: Path, limit: int, number_of: Callable[[bytes], Commit | None]) -> None:
         self._path = path / FILE
         self._limit = limit
+        self._number_of = number_of
         self._directory = os.fsencode(path.absolute())
         self._absolute = os.fsencode(path.absolute() / FILE)
         self._seen: Seen | None = None  # where looks at once can be
-        self._commit: Commit | None = None  # of that one: to change it changes the file's time, too
+        self._commit: Commit | None = (
+            None  # of that one: to change it changes the file's time, too, or makes us forget it
+        )
 
     def read(self, directory: int) -> Content | None:
         """What it holds; None where there is none. Raises ValueUnreadableError, or VolumeUnavailableError."""
@@ -86,7 +93,8 @@ class ValueFile:
                 taken += len(piece)
                 if taken == found.st_size:
                     break
-            commit = number_of(file)
+            data = b"".join(pieces)
+            commit = number_of(file) or self._number_of(data)
             # With another name the file could be in another directory at our path, and nobody would notice.
             if (
                 taken == found.st_size <= min(self._limit, MAX_NOWAIT_BYTES)
@@ -99,7 +107,7 @@ class ValueFile:
                 os.close(file)
         if taken == most:  # it has grown
             raise self._too_long()
-        return Content(b"".join(pieces), commit)
+        return Content(data, commit)
 
     def _too_long(self) -> ValueUnreadableError:
         return ValueUnreadableError(

@@ -9,7 +9,7 @@ from aiohttp import HttpVersion11, web
 from kubia_pet.aio.room import Room
 from kubia_pet.limits import BODY_PATIENCE, MAX_BUFFERED_BODIES, SMALL_BODY_BYTES
 from kubia_pet.web.connections import Connections
-from kubia_pet.web.problem import NoRoomError, ProblemError
+from kubia_pet.web.problem import TOO_MANY, NoRoomError, ProblemError
 
 
 class BodyReader:
@@ -38,6 +38,8 @@ class BodyReader:
         deadline = asyncio.timeout(self._timeout)
         try:
             body = await self._read(request, deadline)
+            if not self._connections.has_room():
+                raise NoRoomError("requests", TOO_MANY)
             self._connections.begin(request.protocol)
             yield body
         finally:

@@ -17,19 +17,22 @@ class Connections:
     - receiving: of a request its body is awaited
     - idle: between two requests
     - streaming
-    - busy: a request is being handled, or its answer sent
+    - busy: a request is being handled, or a large answer sent; who has yet to take a small one is idle
 
     Those make room first that are fresh, then those receiving, as long as there are more than NEWCOMERS of
     them: so many may have the rest on its way. Then idle ones, streams, receiving, busy and fresh ones; in
     each queue the one that has been in it for longest. Who is fresh or idle for `patience` seconds is closed.
+    At most `most` are meant to be busy, those with an essential request aside: `has_room` is asked before.
     """
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, most: int) -> None:
         self._fresh: ExpiryQueue[web.RequestHandler] = ExpiryQueue(patience, web.RequestHandler.force_close)
         self._idle: ExpiryQueue[web.RequestHandler] = ExpiryQueue(patience, web.RequestHandler.force_close)
         self._receiving: dict[web.RequestHandler, StreamReader] = {}
         self._streams: dict[web.RequestHandler, asyncio.Task[Any] | None] = {}
-        self.busy: dict[web.RequestHandler, None] = {}
+        self._most = most
+        self.busy: dict[web.RequestHandler, bool] = {}  # whether it counts as one of `most`
+        self._counted = 0
         self._half_closed: set[web.RequestHandler] = set()
         self._broken_off: set[web.RequestHandler] = set()
         self._last: web.RequestHandler | None = None  # to have a request
@@ -43,11 +46,16 @@ class Connections:
         """It was accepted."""
         self._fresh.add(connection)
 
-    def begin(self, connection: web.RequestHandler) -> None:
+    def has_room(self, connection: web.RequestHandler | None = None) -> bool:
+        """Whether one more may be busy; this one may where it is counted already."""
+        return self._counted < self._most or (connection is not None and self.busy.get(connection, False))
+
+    def begin(self, connection: web.RequestHandler, *, essential: bool = False) -> None:
         """It has a request."""
         self._last = connection
         self.remove(connection)
-        self.busy[connection] = None
+        self.busy[connection] = not essential
+        self._counted += not essential
         self._quiet.clear()
 
     def receive(self, connection: web.RequestHandler, body: StreamReader) -> None:
@@ -120,7 +128,7 @@ class Connections:
         self._idle.discard(connection)
         self._streams.pop(connection, None)
         self._receiving.pop(connection, None)
-        self.busy.pop(connection, None)
+        self._counted -= self.busy.pop(connection, False)
         if not self.busy and not self._receiving:
             self._quiet.set()
 

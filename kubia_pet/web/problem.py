@@ -13,9 +13,9 @@ from kubia_pet import __version__
 TEXT = "text/plain"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+TOO_MANY = "Too many requests at once: try again."
 NOT_HTTP = "This is no request as HTTP/1.1 has it."
 SERVER = f"kubia-pet/{__version__}"  # not the versions of Python and aiohttp
-RETRY = {"Retry-After": "1"}  # seconds
 
 
 class Code(StrEnum):
@@ -73,10 +73,11 @@ class ProblemError(Exception):
 
 
 class NoRoomError(ProblemError):
-    """Ends a request for which there is no room now, for want of `what`: it may be tried again soon."""
+    """Ends a request for want of `what`, of which there is room again soon: it may be tried in `seconds`."""
 
-    def __init__(self, what: str, sentence: str, *, status: int = 503) -> None:
-        super().__init__(status, sentence, code=Code.BUSY, headers=RETRY, close=True)
+    def __init__(self, what: str, sentence: str, *, status: int = 503, seconds: int = 1) -> None:
+        retry = {"Retry-After": f"{seconds}"}
+        super().__init__(status, sentence, code=Code.BUSY, headers=retry, close=True)
         self.what = what
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,22 +11,8 @@ from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 from kubia_pet.model.value import NO_VALUE, Value, utf8
 from kubia_pet.peers.gather import Gathered
 from kubia_pet.peers.result import PeerResult
+from kubia_pet.web.escaping import in_one_line
 
-# What could end or rewrite a line: control characters, line and paragraph separators, invisible and
-# bidirectional formatting (Unicode's Cc, Zl, Zp and Cf but for the joiners that words and emoji need, and
-# for the marks that Arabic, Syriac, Kaithi and Egyptian show). Bytes that are not UTF-8, as Python's
-# surrogates. And the backslash, so that a line break and the two characters that stand for it differ.
-_ALWAYS = (
-    "\\\\\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f\udc80-\udcff"
-)
-# What is blank on a screen: Unicode's Zs, the fillers of Hangul, the empty Braille pattern. A run of it could
-# fill a terminal's row, so that what follows looks like a line of its own. Joiners in a run are blank, too.
-_BLANK = " \xa0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u3164\uffa0\u2800"
-_JOINERS = "\u034f\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f"
-_UNSAFE = re.compile(f"[{_ALWAYS}]+|(?<=[{_BLANK}])[{_BLANK}{_JOINERS}]+")
-_BYTES = range(0xDC80, 0xDD00)  # what bytes over 0x7F are decoded to where they are not UTF-8 (PEP 383)
-_SLICE = 1 << 16  # characters escaped in one call, so that a thread lets others run in between
 _LINE = 200  # bytes of a peer's members in JSON, which take 10 µs to write
 # Bytes of an answer after which no further value is shown: escaped, one is up to six times as long as it is.
 _LEFT_OUT = Diagnostic(
@@ -50,6 +35,16 @@ class Overview:
         answers = self.gathered.answers if self.gathered else ()
         values = [self.own, *(answer.value for answer in answers if not answer.peer.is_self)]
         return _LINE * len(answers) + sum(len(value.data) for value in values if value)
+
+    def remarks(self) -> Iterator[str]:
+        """What is wrong with the discovery, in sentences."""
+        if self.gathered is None:
+            return
+        discovered = self.gathered.discovered
+        if discovered.failure:
+            yield f"{discovered.failure.message}{_as_of(discovered)}"
+        for diagnostic in discovered.diagnostics:
+            yield diagnostic.message
 
     def as_text(self) -> bytes:
         """The lines that the book's readers know. Each peer is one line, whatever its value holds."""
@@ -84,11 +79,8 @@ class Overview:
         if self.gathered is None:
             return
         yield "Data stored in the cluster:\n"
-        discovered = self.gathered.discovered
-        if discovered.failure:
-            yield f"! {discovered.service}: {discovered.failure.message}{_as_of(discovered)}\n"
-        for diagnostic in discovered.diagnostics:
-            yield f"! {discovered.service}: {diagnostic.message}\n"
+        for sentence in self.remarks():
+            yield f"! {self.gathered.discovered.service}: {sentence}\n"
         for answer in map(output.limited, self.gathered.answers):
             if answer.error:
                 yield f"! {answer.peer.name}: {answer.error.message}\n"
@@ -128,61 +120,10 @@ def _as_of(discovered: Discovered) -> str:
     return "" if age is None or len(discovered.peers) == 1 else f" These are the peers of {age:.0f} s ago."
 
 
-def in_one_line(text: str) -> Iterator[str]:
-    r"""The text, in pieces, with everything escaped that could forge or hide a line, and every backslash.
-
-    As Python writes it: `\x1b` is ASCII or, in a value that is not UTF-8, a byte; `\u2028` a character.
-    No two texts are shown alike.
-    """
-    if text.isascii() and text.isprintable() and "\\" not in text and "  " not in text:
-        yield text
-        return
-    for start in range(0, len(text), _SLICE):
-        yield _UNSAFE.sub(_escape, text[start : start + _SLICE])
-
-
-class _Escapes(dict[int, str]):
-    """The escape of each character, made when it is first needed."""
-
-    def __missing__(self, code: int) -> str:
-        if code in _BYTES:
-            escape = f"\\x{code - _BYTES.start + 0x80:02x}"
-        elif code < 0x80:  # noqa: PLR2004 - ASCII
-            escape = f"\\x{code:02x}"
-        else:
-            escape = f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - the basic plane
-        self[code] = escape
-        return escape
-
-
-_ESCAPES = _Escapes({ord("\\"): "\\\\", ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"})
-
-
-def _escape(found: re.Match[str]) -> str:
-    return found[0].translate(_ESCAPES)
-
-
 def _shown(value: Value | None) -> Iterator[str]:
     if value is None:
         return iter((NO_VALUE,))
     return in_one_line(value.data.decode(errors="surrogateescape"))
-
-
-@dataclass(frozen=True)
-class Preview:
-    """The begin of a value, safe to show in one line; whether there is more, and whether it is no UTF-8."""
-
-    text: str
-    cut: bool
-    binary: bool
-
-
-def preview(value: Value, most: int) -> Preview:
-    """`most` characters of it, before they are escaped."""
-    text = utf8(value.data)
-    begin = value.data[: 4 * most].decode(errors="surrogateescape") if text is None else text
-    shown = "".join(in_one_line(begin[:most]))
-    return Preview(shown, cut=len(value.data if text is None else text) > most, binary=text is None)
 
 
 def _value_members(value: Value | None) -> dict[str, str | None]:

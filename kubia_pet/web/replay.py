@@ -1,18 +1,24 @@
 """The short cut for a request that equals an earlier one.
 
-A request that reads means the same whoever sends these bytes. One that changes something means the same if it
-has the head of the one before it on its connection, and as many bytes after it, with a body of its own. While
-what its answer rests on is the same too, that answer is given again: nothing is parsed, dispatched or
-rendered, which is most of what a small answer costs. All else takes the ordinary way.
+A request that reads means the same whoever sends these bytes, and to whichever of this pod's addresses. One
+that changes something means the same if it has the head of the one before it on its connection, and as many
+bytes after it, with a body of its own. While what its answer rests on is the same too, that answer is given
+again: nothing is parsed, dispatched or rendered, which is most of what a small answer costs. All else takes
+the ordinary way.
 
-What it leans on in aiohttp, all of it; tests/api/test_replay.py fails where that changes:
+Where the outcome is another one, or an error, the request is parsed after all, and what was done for it is
+handed to its handler: to do it twice could undo what another client wrote in between.
 
-- `data_received` parses what it is given before it returns; requests are handled one after the other;
+What it leans on in aiohttp, and protocol.py with it; tests/api/test_replay.py fails where that changes:
+
+- `data_received` parses what it is given before it returns; requests are handled one after the other; aiohttp
+  calls it with nothing, to parse what it had held back;
 - from the middleware's return to the last byte of a small answer nothing else runs, unless the client does
   not take what it was sent: then `writing_paused` says so;
 - the parser holds no byte back after a request whose head and body are all that came;
 - `headers` of a response that was sent are what was sent, in this order, after `HTTP/1.1 status reason`;
-- `_messages` are the requests that wait for the present one, `_waiter` is undone while none is there.
+- reading of the transport may be paused while aiohttp has nothing to do, as it then does not resume it;
+- `_loop` is the event loop.
 """
 
 import asyncio
@@ -24,8 +30,9 @@ from typing import Any, Generic, TypeGuard, TypeVar
 
 from aiohttp import HttpVersion11, web
 
-from kubia_pet.limits import MAX_REPLAY_ANSWERS, MAX_REPLAY_BYTES
+from kubia_pet.limits import MAX_REPLAY_BYTES, MAX_REPLAYS_BYTES, REPLAY_OVERHEAD_BYTES
 from kubia_pet.model.unknown import UNKNOWN, Unknown
+from kubia_pet.model.value import Value
 from kubia_pet.web.connections import Connections
 
 T = TypeVar("T")
@@ -65,14 +72,19 @@ class _Answer:
 
     def __init__(
         self,
+        done: tuple[Work[Any], object],
         request: web.Request,
         response: web.Response,
+        *,
         head_size: int,
         admits: Callable[[], bool],
         count: Callable[[float], None],
+        essential: bool,
     ) -> None:
-        self.work, self._outcome = request[_DONE]
+        self.work, self._outcome = done
         self.head_size = head_size
+        self.size = REPLAY_OVERHEAD_BYTES + head_size + _size(self._outcome) + _size(response.body)
+        self.essential = essential
         self.count = count
         self._admits = admits
         self._second = int(time.time())
@@ -99,28 +111,34 @@ class _Answer:
 
 
 class Answers:
-    """The last MAX_REPLAY_ANSWERS that aiohttp gave to requests that read, by the bytes of these."""
+    """The newest that aiohttp gave to requests that read, by the bytes of these: MAX_REPLAYS_BYTES in all."""
 
     def __init__(self) -> None:
         self._answers: dict[bytes, _Answer] = {}
+        self._size = 0
 
     def put(self, request: bytes, answer: _Answer) -> None:
         """The answer to this request from now on."""
-        self._answers.pop(request, None)
-        if len(self._answers) >= MAX_REPLAY_ANSWERS:
-            del self._answers[next(iter(self._answers))]
+        self._forget(request)
         self._answers[request] = answer
+        self._size += answer.size
+        while self._size > MAX_REPLAYS_BYTES:
+            self._forget(next(iter(self._answers)))
 
     def get(self, request: bytes) -> _Answer | None:
         """What was answered to this request, if that is known."""
         return self._answers.get(request) if len(request) <= MAX_REPLAY_BYTES else None
+
+    def _forget(self, request: bytes) -> None:
+        answer = self._answers.pop(request, None)
+        self._size -= answer.size if answer is not None else 0
 
 
 class ReplayingProtocol(web.RequestHandler):
     """A connection that gives an answer again where that is the answer."""
 
     __slots__ = (
-        "_answers", "_begun", "_connections", "_doing", "_held", "_lost", "_own", "_read", "_rests", "_size",
+        "_answers", "_begun", "_connections", "_held", "_lost", "_own", "_read", "_rests", "_size", "working",
     )  # fmt: skip
 
     def __init__(
@@ -134,7 +152,7 @@ class ReplayingProtocol(web.RequestHandler):
         self._read = b""  # the begin of what it was given since; the head of the last request while it rests
         self._size = 0  # of all that it was given since
         self._own: _Answer | None = None  # to the last request, if it changed something
-        self._doing: asyncio.Future[Any] | None = None  # what a repeated request asks for
+        self.working: asyncio.Future[Any] | None = None  # what a repeated request asks for
         self._held = b""  # what came meanwhile
         self._begun: asyncio.Future[Any] | None = None  # done by the short cut, and not what it knew
 
@@ -148,14 +166,17 @@ class ReplayingProtocol(web.RequestHandler):
         request: web.Request,
         response: web.StreamResponse,
         *,
+        essential: bool,
         admits: Callable[[], bool],
         count: Callable[[float], None],
     ) -> None:
         """A request was handled. Its answer is given again, if it may be, to those that equal it.
 
-        `admits()` says whether requests may pass unseen, `count(seconds)` is told of each that did.
+        `admits()` says whether requests may pass unseen, and this answer is one that they may have;
+        `count(seconds)` is told of each that did.
         """
         self._begun = None
+        done = request.pop(_DONE, None)  # aiohttp keeps the last request of each connection
         if self._lost:
             return
         head, blank, _ = self._read.partition(_BLANK)
@@ -168,16 +189,31 @@ class ReplayingProtocol(web.RequestHandler):
         )
         self._lost = not self._rests
         self._read = head + blank if self._rests else b""
-        if self._rests and self._size <= MAX_REPLAY_BYTES and _is_repeatable(response, request):
-            answer = _Answer(request, response, len(self._read), admits, count)
-            if request.method in _READING and not body:
-                self._answers.put(self._read, answer)
-            else:
+        if (
+            self._rests
+            and self._size <= MAX_REPLAY_BYTES
+            and done is not None
+            and not is_large(done[1])
+            and _is_repeatable(response, request)
+            and admits()
+        ):
+            answer = _Answer(
+                done,
+                request,
+                response,
+                head_size=len(self._read),
+                admits=admits,
+                count=count,
+                essential=essential,
+            )
+            if request.method not in _READING:
                 self._own = answer
+            elif not body:
+                self._answers.put(self._read, answer)
 
     def data_received(self, data: bytes) -> None:
         """Answers a request again, or gives it to aiohttp; holds what comes before the answer."""
-        if self._doing is not None:
+        if self.working is not None:
             self._held += data
             if self.transport is not None:
                 self.transport.pause_reading()
@@ -194,17 +230,9 @@ class ReplayingProtocol(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Nobody waits for what is being done."""
-        if self._doing is not None:
-            self._doing.cancel()
+        if self.working is not None:
+            self.working.cancel()
         super().connection_lost(exc)
-
-    def owes_nothing(self) -> bool:
-        """Whether all requests that have come are answered."""
-        return self._doing is None and self._waiter is not None and not self._waiter.done()
-
-    def is_last(self) -> bool:
-        """Whether no further request has come behind the present one."""
-        return not self._messages
 
     def _parse(self, data: bytes) -> None:
         if data and not self._lost:  # without any aiohttp calls itself, to parse what it had held back
@@ -223,9 +251,9 @@ class ReplayingProtocol(web.RequestHandler):
         began = time.monotonic()
         outcome = answer.work.at_once() if self._connections.is_alone(self) else UNKNOWN
         if outcome is UNKNOWN:
-            self._connections.begin(self)
-            self._doing = answer.work.do(data[answer.head_size :])
-            self._doing.add_done_callback(partial(self._on_done, answer, data, began))
+            self._connections.begin(self, essential=answer.essential)
+            self.working = answer.work.do(data[answer.head_size :])
+            self.working.add_done_callback(partial(self._on_done, answer, data, began))
         elif answer.rests_on(outcome):
             self._send(answer, began)
         else:
@@ -234,7 +262,7 @@ class ReplayingProtocol(web.RequestHandler):
             self._parse(data)
 
     def _on_done(self, answer: _Answer, data: bytes, began: float, doing: asyncio.Future[Any]) -> None:
-        self._doing = None
+        self.working = None
         failed = doing.cancelled() or doing.exception() is not None
         if self.transport is None:
             return
@@ -261,11 +289,20 @@ class ReplayingProtocol(web.RequestHandler):
 def _is_repeatable(response: web.StreamResponse, request: web.Request) -> TypeGuard[web.Response]:
     """Whether it may be given again, not by aiohttp, to a request that equals this one."""
     return (
-        _DONE in request
-        and request.version == HttpVersion11
+        request.version == HttpVersion11
         and request.keep_alive
         and response.keep_alive is not False
         and isinstance(response, web.Response)
         and isinstance(response.body, bytes | None)
-        and len(response.body or b"") <= MAX_REPLAY_BYTES
+        and not is_large(response.body)
     )
+
+
+def is_large(kept: object) -> bool:
+    """Whether it, a value or a body, is too much to be kept after it was sent."""
+    return _size(kept) > MAX_REPLAY_BYTES
+
+
+def _size(kept: object) -> int:
+    data = kept.data if isinstance(kept, Value) else kept
+    return len(data) if isinstance(data, bytes) else 0

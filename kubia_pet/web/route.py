@@ -16,6 +16,7 @@ class Route:
 
     `essential`: answered even when all other requests are too many: probes, and what peers ask.
     `probe`: it is asked by what watches pods, whatever Services say.
+    `takes_body`: its handler awaits a body, and is busy when that is there.
     `changes`: it changes something, so that no page of another site may ask for it.
     `stream`: its answer lasts for as long as its client likes. It is not busy meanwhile, is not waited for at
     the end but cancelled, and its time is no latency.
@@ -26,6 +27,7 @@ class Route:
     handler: Handler
     essential: bool = False
     probe: bool = False
+    takes_body: bool = False
     changes: bool = False
     stream: bool = False
 
@@ -38,7 +40,7 @@ NO_ROUTE = Route("", "none", _nothing)  # what a request has where none is decla
 
 
 def is_from_peer(request: web.Request) -> bool:
-    """Whether a pod of this kind asks, which gathers values."""
+    """Whether a pod of this kind asks, which gathers values; those of 1.0.0 say so in this way alone."""
     return request.headers.get("User-Agent", "").startswith("kubia-pet/")
 
 

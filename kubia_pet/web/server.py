@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import resource
 import socket
 from collections.abc import Coroutine
 
@@ -17,7 +16,6 @@ from kubia_pet.limits import (
     CONNECTION_RESERVE,
     DRAIN_TIME,
     LINGERING_TIME,
-    MAX_OPEN_FILES,
     NEWCOMERS,
     PARTING_TIME,
     READ_BUFFER_BYTES,
@@ -26,10 +24,10 @@ from kubia_pet.limits import (
 from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.web.app import CONNECTIONS, FAULTS, LIFECYCLE, METRICS, build
 from kubia_pet.web.lifecycle import State
+from kubia_pet.web.listener import listen, permitted, url_of
 from kubia_pet.web.protocol import ProtocolFactory
 
 log = logging.getLogger(__name__)
-_TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
 async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
@@ -59,7 +57,7 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
         server = await _accept(runner, app, listener, settings)
         log.info(
             "Pod %s listens on %s, volume %s, service %s, version %s",
-            pod, _shown(listener), settings.data_dir, (service or "none").rstrip("."), __version__,
+            pod, url_of(listener), settings.data_dir, (service or "none").rstrip("."), __version__,
         )  # fmt: skip
         await stop
         app[LIFECYCLE].advance(State.DRAINING)
@@ -79,38 +77,16 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
     log.info("Pod %s has ended", pod)
 
 
-def listen(settings: Settings) -> socket.socket:
-    """A listening socket for the settings' host and port; one for IPv4 and IPv6 where no host is set."""
-    try:
-        if settings.host is not None:
-            family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-            listener = socket.create_server((settings.host, settings.port), family=family)
-        elif socket.has_dualstack_ipv6():
-            listener = socket.create_server(("", settings.port), family=socket.AF_INET6, dualstack_ipv6=True)
-        else:
-            listener = socket.create_server(("", settings.port))
-    except OSError as error:
-        where = f"{settings.host or 'all addresses'}, port {settings.port}"
-        reason = (error.strerror or str(error)).partition(" (while")[0]
-        raise OSError(f"Cannot listen on {where}: {reason}.") from error
-    # Accepted sockets inherit both.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_BUFFER_BYTES)
-    if _TCP_USER_TIMEOUT is not None:
-        # The kernel forgets what it still holds for a client that takes nothing.
-        listener.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(settings.client_timeout * 1000))
-    return listener
-
-
 async def _accept(
     runner: web.AppRunner, app: web.Application, listener: socket.socket, settings: Settings
 ) -> asyncio.Server:
     if runner.server is None:
         raise RuntimeError("the runner must be set up first")
-    gate = ProtocolFactory(
+    factory = ProtocolFactory(
         runner.server,
         app[CONNECTIONS],
         app[METRICS],
-        cap=_permitted(settings.max_connections + settings.max_watchers + CONNECTION_RESERVE),
+        cap=permitted(settings.max_connections + settings.max_watchers + CONNECTION_RESERVE),
         timeout=settings.client_timeout,
         logger=logging.getLogger("kubia_pet.http"),
         access_log=None,
@@ -118,22 +94,9 @@ async def _accept(
         lingering_time=LINGERING_TIME,
         read_bufsize=READ_BUFFER_BYTES,
     )
-    server = await asyncio.get_running_loop().create_server(gate, sock=listener, backlog=NEWCOMERS)
+    server = await asyncio.get_running_loop().create_server(factory, sock=listener, backlog=NEWCOMERS)
     listener.listen(BACKLOG)
     return server
-
-
-def _permitted(connections: int) -> int:
-    """So many connections, or as many as this process may have files: the store must always open its own."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + MAX_OPEN_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        if soft < wanted:
-            log.warning("This process may open %d files only: connections are capped at half of it", soft)
-            return soft // 2
-    return connections
 
 
 async def _told_to_end(signals: asyncio.Queue[None], faults: Faults | None) -> None:
@@ -150,8 +113,3 @@ async def _first(seconds: float, *awaited: Coroutine[None, None, None]) -> None:
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
-
-
-def _shown(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -71,6 +71,18 @@ def test_a_pods_own_address_leads_to_the_set_but_says_nothing_of_the_public_serv
 # Its ends
 
 
+@pytest.mark.parametrize("output", ["table", "json", "junit"])
+def test_whoever_reads_no_more_of_it_gets_the_same_status(pets: LocalSet, output: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [*PROGRAM, "check", pets.public_url, f"--output={output}"], stdout=writing, stderr=subprocess.PIPE
+    ) as running:
+        os.close(writing)
+        _, said = running.communicate(timeout=50)
+    assert (running.returncode, said) == (0, b"")
+
+
 def test_values_are_put_back_on_each_signal_that_ends_it(pets: LocalSet) -> None:
     request("POST", pets.url(2), b"before")
     before = stored(pets.data_dir)

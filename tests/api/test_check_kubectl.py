@@ -378,3 +378,21 @@ def test_a_pod_that_the_api_server_does_not_know_for_a_while_has_lost_nothing(
         seen = probe.end()
     assert seen["pods"][last.name]["refused"] > 0
     assert (probe.exit, seen["total"]["lost"], seen["total"]["stale"]) == (0, 0, 0)
+
+
+def test_an_api_server_that_refuses_for_a_while_is_no_reason_to_give_up_the_account(
+    api: ApiServer, pets: PetSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in api.kubeconfig.items():
+        monkeypatch.setenv(name, text)
+    file = pets.pods[0].data_dir / "kubia.txt"
+    with Probing("--namespace", NAMESPACE) as probe:
+        until("a value", file.exists, 30)
+        api.refuses_changes = True
+        until("refusals", lambda: api.refused > 10, 30)
+        seen = file.read_bytes()
+        api.refuses_changes = False
+        until("a new value", lambda: file.read_bytes() != seen, 30)
+        account = probe.end()
+    assert (probe.exit, account["verdict"]) == (0, "kept")
+    assert account["total"]["refused"] > 3

@@ -1,6 +1,8 @@
 """The cap on connections: who makes room for whom."""
 
+import asyncio
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -70,10 +72,7 @@ async def test_probes_and_peers_are_answered_though_every_request_lasts(
     size = 500_000
     with Pod(tmp_path / "data", "--max-connections=2", env=loop) as pod:
         await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
-        busy = [deaf_client(pod.url) for _ in range(2)]
-        for client in busy:
-            client.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert client.recv(1)  # its answer has begun
+        busy = [busy_client(pod.url) for _ in range(2)]
         answer = await ask(pod.url, "GET", "/")
         assert (statuses(answer), header_of(answer, "Retry-After")) == ([503], "1")
         for path in ("/healthz", "/readyz", "/metrics"):
@@ -94,12 +93,55 @@ async def test_who_has_sent_no_body_yet_is_not_busy(tmp_path: Path, loop: dict[s
             writer.transport.abort()
 
 
+async def test_a_request_is_refused_when_its_body_comes_while_others_are_too_many_not_before(
+    tmp_path: Path, loop: dict[str, str]
+) -> None:
+    head, size = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n", 500_000
+    with Pod(tmp_path / "data", "--max-connections=1", "--max-watchers=0", env=loop) as pod:
+        await exchange(pod.url, request("POST", "/", f"Content-Length: {size}", body=bytes(size)))
+        early, late = await connect(pod.url, head), await connect(pod.url, head)
+        busy = busy_client(pod.url)
+        during = await connect(pod.url, head)
+        for reader, _ in (early, during):
+            assert not await is_closed(reader, 0.1)
+        early[1].write(b"1")
+        assert (await early[0].readuntil(b"try again.\n")).startswith(b"HTTP/1.1 503 ")
+        assert await is_closed(early[0])
+        busy.close()
+        async with asyncio.timeout(5):
+            while statuses(await ask(pod.url, "GET", "/peers")) != [200]:
+                pass
+        for reader, writer in (during, late):
+            writer.write(b"1")
+            assert (await reader.readuntil(b"on pod kubia-0\n")).startswith(b"HTTP/1.1 200 ")
+        for _, writer in (early, during, late):
+            writer.transport.abort()
+
+
+async def test_probes_take_no_place_of_other_requests(tmp_path: Path, loop: dict[str, str]) -> None:
+    with Pod(tmp_path / "data", "--max-connections=1", "--faults", env=loop) as pod:
+        assert statuses(await ask(pod.url, "PUT", "/faults/disk-slow?for=1s")) == [200]
+        reader, writer = await connect(pod.url, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert not await is_closed(reader, 0.1)
+        assert statuses(await ask(pod.url, "GET", "/peers")) == [200]
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+        writer.transport.abort()
+
+
+def busy_client(url: str) -> socket.socket:
+    """A client that makes no progress with its answer, which has begun."""
+    client = deaf_client(url)
+    client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert client.recv(1)
+    return client
+
+
 async def test_who_has_awaited_a_body_for_longest_makes_room_before_those_that_are_used(
     tmp_path: Path, loop: dict[str, str]
 ) -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
-    with Pod(tmp_path / "data", "--max-connections=2", "--max-watchers=0", env=loop) as pod:
-        cap = 2 + CONNECTION_RESERVE
+    with Pod(tmp_path / "data", "--max-connections=1", "--max-watchers=0", env=loop) as pod:
+        cap = 1 + CONNECTION_RESERVE
         used = await connect(pod.url, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
         await used[0].readuntil(b"alive\n")
         waiting = [await connect(pod.url, head) for _ in range(cap - 1)]

@@ -254,6 +254,16 @@ async def test_more_hung_peers_than_are_asked_at_once_do_not_hide_those_behind_t
             assert (await view.labels())["kubia-99"] == "Hey there!"
 
 
+async def test_a_peer_whose_turn_never_came_is_not_held_to_have_been_silent() -> None:
+    async with peer(hangs) as hung, peer(GOOD) as good:
+        ports = {f"kubia-{ordinal}": hung for ordinal in range(1, 71)}
+        async with view_of({**ports, "kubia-99": good}, connecting=1, each=1, together=1.3) as view:
+            error = (await view.answers())["kubia-99"].error
+            assert error
+            assert error.message == "was not asked within 1.3 s: too many others are slow"
+            assert (await view.labels())["kubia-99"] == "Hey there!"
+
+
 @needs_ipv6
 async def test_a_pod_with_two_addresses_is_asked_on_the_second_where_the_first_refuses() -> None:
     async with (

@@ -1,13 +1,18 @@
 """Whom a pod answers for."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kubia_pet.config import Settings
+from kubia_pet.web.app import build
 from tests.hostile.clients.raw_http import body_of, exchange, request, statuses
 from tests.support.dns_server import NAME
 from tests.support.pod import Pod
+from tests.support.serving import serving
 
 PATHS = ("/", "/data", "/peers", "/healthz", "/nowhere")
 
@@ -73,7 +78,7 @@ async def test_a_pod_that_is_asked_for_by_another_ones_name_says_so(
         "kubia-1",  # no name that leads to another pod
         "kubia-1.kubia.example.com",  # an ingress's
         "kubia-1.other.default.svc.cluster.local",
-        "other-1.kubia.default.svc.cluster.local",
+        "other-1.kubia",  # one of a set in another namespace, or an ingress's
         "10.0.0.1:8080",
         "[fd00::1]:8080",
         "evil.example",
@@ -83,6 +88,45 @@ async def test_a_pod_that_is_asked_for_by_another_ones_name_says_so(
 async def test_every_other_host_is_answered_for(member: Pod, short: Pod, host: str) -> None:
     assert await status(member, host) == 200
     assert await status(short, host) == 200
+
+
+async def test_a_target_that_names_a_host_says_it_whatever_host_is(member: Pod) -> None:
+    for target, expected in {
+        f"http://kubia-1.{NAME}/healthz": 421,
+        f"HTTP://me@KUBIA-1.{NAME}:80/healthz": 421,
+        f"http://kubia-0.{NAME}/healthz": 200,
+    }.items():
+        for host in (f"kubia-0.{NAME}", f"kubia-1.{NAME}"):
+            answer = await exchange(member.url, request("GET", target, host=host))
+            assert (target, statuses(answer)) == (target, [expected])
+
+
+@pytest.mark.parametrize("host", [f"other-1.{NAME}", f"green.{NAME}:8080", "OTHER-1.kubia.default.svc."])
+async def test_so_it_does_for_another_sets_pod_behind_the_same_service(member: Pod, host: str) -> None:
+    assert await status(member, host, "/data") == 421
+
+
+async def test_where_the_service_is_an_alias_the_own_name_tells_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked_up(host: str | None, *given: Any, **named: Any) -> Any:
+        if host == "kubia-0":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, f"kubia-0.{NAME}", ("10.0.0.1", 0))]
+        return look_up(host, *given, **named)
+
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    settings = Settings(data_dir=tmp_path, nameserver=("127.0.0.1", 1), dns_timeout=0.1)
+    async with serving(build(settings, pod="kubia-0", service="pets.example", port=8080)) as (url, _):
+        for host, expected in {
+            f"kubia-1.{NAME}": 421,
+            "kubia-1.pets.example": 421,
+            f"kubia-0.{NAME}": 200,
+            "kubia-0.pets.example": 200,
+            "other.pets.example": 200,
+        }.items():
+            answer = await exchange(url, request("GET", "/healthz", host=host))
+            assert (host, statuses(answer)) == (host, [expected])
 
 
 async def test_allowed_hosts_are_off_unless_they_are_set_and_then_all_others_are_refused(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kubia_pet.config import Settings
-from kubia_pet.web.server import listen
+from kubia_pet.web.listener import listen
 from tests.hostile.clients.raw_http import address_of, statuses
 from tests.support.pod import Pod
 from tests.support.streams import ask

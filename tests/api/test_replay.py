@@ -7,7 +7,7 @@ import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubia_pet.config import Settings
-from kubia_pet.limits import MAX_REPLAY_ANSWERS
+from kubia_pet.limits import MAX_REPLAY_BYTES, MAX_REPLAYS_BYTES, REPLAY_OVERHEAD_BYTES
 from kubia_pet.web.app import build
 from tests.hostile.clients.raw_http import address_of, deaf_client
 from tests.hostile.clients.vitals import memory, reads_proc
@@ -113,7 +113,9 @@ def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize(
-    "value", [b"the value", b"\xff\0", b"", None], ids=["text", "bytes", "empty", "none"]
+    "value",
+    [b"the value", b"\xff\0", b"", b"x" * 2**13, None],
+    ids=["text", "bytes", "empty", "large", "none"],
 )
 @pytest.mark.parametrize("request_", [*READS, OLD])
 async def test_it_gets_the_same_answer_to_the_byte(held: Pod, request_: bytes, value: bytes | None) -> None:
@@ -179,18 +181,51 @@ async def test_clients_behind_a_proxy_may_differ_and_take_turns_on_each_connecti
     assert served.parsed < 200
 
 
-async def test_what_is_kept_of_many_different_requests_is_bounded(served: Served) -> None:
-    before = kept_answers()
+async def test_several_hundred_clients_may_differ_and_more_take_no_more_memory(served: Served) -> None:
+    def request(number: int, rest: bytes = b"") -> bytes:
+        return DATA.replace(b"Host: a", b"Host: a\r\nX: %d%b" % (number, rest))
+
+    before = kept("_Answer")
     async with client_of(served.url) as client:
         await client.ask(post(b"1"))
-        for number in range(3 * MAX_REPLAY_ANSWERS):
-            await client.ask(DATA.replace(b"Host: a", b"Host: a\r\nX: %d" % number))
-    assert kept_answers() <= before + MAX_REPLAY_ANSWERS + 1
+        for _ in range(2):
+            parsed = served.parsed
+            for number in range(200):
+                await client.ask(request(number))
+        assert served.parsed < parsed + 200
+        for number in range(2000):
+            await client.ask(request(number))
+        assert (kept("_Answer") - before - 1) * REPLAY_OVERHEAD_BYTES <= MAX_REPLAYS_BYTES
+        for number in range(2 * MAX_REPLAYS_BYTES // MAX_REPLAY_BYTES):
+            await client.ask(request(number, b"x" * (MAX_REPLAY_BYTES - 100)))
+        assert (kept("_Answer") - before - 1) * (MAX_REPLAY_BYTES - 100) <= MAX_REPLAYS_BYTES
 
 
-def kept_answers() -> int:
+async def test_no_value_is_kept_for_an_answer_without_a_body(served: Served) -> None:
+    before = kept("Value")
+    async with client_of(served.url) as client:
+        for number in range(40):
+            await client.ask(post(b"%d" % number * 100_000))
+            asked = MATCH.replace(b"Host: a", b"Host: a\r\nUser-Agent: %d" % number)
+            assert (await client.ask(asked)).status == 304
+        assert kept("Value") < before + 10
+
+
+@reads_proc
+async def test_nor_for_the_last_request_of_each_connection(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data") as pod:
+        async with AsyncExitStack() as stack, client_of(pod.url) as writer:
+            clients = [await stack.enter_async_context(client_of(pod.url)) for _ in range(60)]
+            before = memory(pod.process.pid)
+            for number, client in enumerate(clients):
+                await writer.ask(post(b"%d" % (number % 10) * 2**20))
+                assert (await client.ask(WITH_BODY if number % 2 else DATA)).status == 200
+            assert memory(pod.process.pid) - before < 30 * 2**20
+
+
+def kept(name: str) -> int:
     gc.collect()
-    return sum(type(each).__name__ == "_Answer" for each in gc.get_objects())
+    return sum(type(each).__name__ == name for each in gc.get_objects())
 
 
 async def test_a_change_is_given_again_to_the_client_that_made_it_alone(served: Served) -> None:
@@ -448,6 +483,14 @@ async def take(client: Client, due: list[tuple[bytes, tuple[int, bytes]]]) -> No
         got = await client.answer(request)
         assert (got.status, got.body) == answer
     due.clear()
+
+
+async def test_a_request_whose_answer_has_changed_does_not_count_against_itself(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--max-connections=1") as pod:
+        async with client_of(pod.url) as reader, client_of(pod.url) as writer:
+            for number in range(20):
+                assert (await writer.ask(post(b"%d" % number))).status == 200
+                assert (await reader.ask(OVERVIEW)).body.endswith(b": %d\n" % number)
 
 
 # --- Deadlines and bounds --------------------------------------------------------------------------

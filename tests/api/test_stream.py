@@ -40,7 +40,7 @@ class Streaming:
 
 @asynccontextmanager
 async def streaming(max_requests: int = 1) -> AsyncIterator[Streaming]:
-    lifecycle, connections, metrics = Lifecycle(), Connections(5), Metrics()
+    lifecycle, connections, metrics = Lifecycle(), Connections(5, max_requests), Metrics()
     served = Streaming("", connections, metrics)
 
     async def events(request: web.Request) -> web.StreamResponse:
@@ -62,9 +62,7 @@ async def streaming(max_requests: int = 1) -> AsyncIterator[Streaming]:
     routes = register(
         app.router, [Route("GET", "/events", events, stream=True), Route("GET", "/plain", plain)]
     )
-    admission = Admission(
-        lifecycle, connections, Hosts("kubia-0", None, ()), Token(None), max_requests=max_requests
-    )
+    admission = Admission(lifecycle, connections, Hosts("kubia-0", (), ()), Token(None))
     counting, large = Instrumentation(metrics), LargeResponses(metrics)
     pipeline = Pipeline(
         routes,

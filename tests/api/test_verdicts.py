@@ -129,6 +129,8 @@ def test_a_volume_of_another_pod_is_swapped_until_it_is_given_back_or_adopted(
         assert done.returncode == 0, done.stdout + done.stderr
         new = ledger(pod.url)
         assert new["volume"]["id"] in done.stdout
+        line = f"The volume was adopted by 127.0.0.1: its id is {new['volume']['id']}\n"
+        until("the log's line", lambda: line in pod.log.read_text())
         assert new["volume"]["parent"] == old["volume"]["id"] != new["volume"]["id"]
         assert new["starts"][-1]["id"] == old["start"]["id"]
         assert new["verdict"]["verdict"] != "swapped"
@@ -177,6 +179,24 @@ def test_adopting_needs_the_token_where_there_is_one(start: Callable[..., Pod], 
         )
         assert done.returncode == 0
         assert ledger(pod.url)["volume"]["id"] != before
+
+
+def test_an_adoption_that_cannot_be_written_is_refused_with_the_reason(start: Callable[..., Pod]) -> None:
+    with start() as pod:
+        before = ledger(pod.url)["volume"]["id"]
+        file = pod.data_dir / ".kubia-pet" / "ledger.json"
+        file.unlink()
+        file.mkdir()
+        done = adopt(pod.url)
+        assert done.returncode == 1
+        assert "answers 503" in done.stdout
+        assert "The ledger cannot be written: Is a directory." in done.stdout
+        assert ledger(pod.url)["volume"]["id"] == before
+        assert pod.log.read_text().count("The ledger cannot be written") == 1
+        file.rmdir()
+        assert adopt(pod.url).returncode == 0
+        assert ledger(pod.url)["volume"]["parent"] == before
+        assert ledger(pod.url)["fault"] is None
 
 
 def test_a_container_gets_a_new_name_each_time_and_that_is_no_swap(start: Callable[..., Pod]) -> None:
@@ -355,6 +375,35 @@ class Six:
             shutil.rmtree(self._volume(ordinal))
         shutil.copytree(self._directory / "earlier", self._volume(3))
         shutil.copytree(self._volume(5), self._volume(4))
+
+
+@pytest.mark.timeout(180)
+def test_volumes_that_were_swapped_are_good_when_they_are_given_back(tmp_path: Path) -> None:
+    zero, one, other = (tmp_path / "pets" / name for name in ("data-kubia-0", "data-kubia-1", "other"))
+
+    def exchange() -> None:
+        for old, new in ((zero, other), (one, zero), (other, one)):
+            old.rename(new)
+
+    def run(*expected: str) -> None:
+        with LocalSet(tmp_path, 3) as pets:
+            urls = urls_of(pets)
+            for url in urls:
+                ask(url)  # all see what they have now, before they ask what they had
+            good = [url for url, each in zip(urls, expected, strict=True) if each == "good"]
+            until("each to be told", lambda: all(map(_two_say_what_they_remember, good)), SECONDS)
+            assert tuple(map(verdict, urls)) == expected
+
+    run("good", "good", "good")
+    exchange()
+    run("swapped", "swapped", "good")
+    exchange()
+    for _ in range(2):
+        run("good", "good", "good")
+
+
+def _two_say_what_they_remember(url: str) -> bool:
+    return "2 of 2 peers" in ledger(url)["verdict"]["evidence"][-1]
 
 
 def urls_of(pets: LocalSet) -> list[str]:

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from kubia_pet.model.ledger import Finding, Kind, Sighting, now
+from kubia_pet.model.ledger import Finding, Kind, Sighting
+from kubia_pet.model.moment import now
 from kubia_pet.store import Volume
 
 LIMIT = 1 << 20

@@ -102,3 +102,21 @@ def test_killed_at_any_call_the_ledger_is_whole_and_raises_no_alarm(life: Life, 
         assert (content.data if content else None) in allowed, point
         if content is not None:  # its number is that of the last commit that the ledger knows
             assert state.commit == content.commit is not None, point
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("life", ["one with a history"], indirect=True)
+def test_killed_at_any_call_that_mends_a_damaged_ledger_the_next_start_knows_of_the_damage(
+    life: Life,
+) -> None:
+    (life.saved / ".kubia-pet" / "ledger.json").write_text("{")
+    for point in life.points("start"):
+        assert life.run("start", "-e", f"inject={point.name}:signal=KILL:when={point.number}") != 0, point
+        volume = Volume(life.path, LIMIT)
+        volume.open(0)
+        record, content = volume.ledger.state.record, volume.read()
+        volume.close()
+        assert record is not None
+        assert [each.kind for each in record.findings] == [Kind.UNKNOWN], point
+        assert (life.path / ".kubia-pet" / "damaged-ledger.json").read_text() == "{", point
+        assert content is not None, point

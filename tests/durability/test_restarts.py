@@ -46,7 +46,7 @@ def test_random_restarts_leave_a_history_without_a_gap_and_raise_no_alarm(tmp_pa
     os.close(directory)
     os.close(volume)
     assert record is not None
-    assert not [each for each in witness if remembered(record, 0, WITNESS, each)]
+    assert not [each for each in witness if remembered(record, None, 0, WITNESS, each)]
 
 
 def _seen(pod: Pod) -> Sighting:

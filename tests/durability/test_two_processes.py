@@ -1,13 +1,16 @@
 """Two processes on one volume."""
 
+import json
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from kubia_pet.limits import LOCK_WAIT
+from kubia_pet.limits import LOCK_WAIT, WITNESS_GRACE
+from kubia_pet.model.ledger import Sighting
 from tests.durability.asking import STORED, UNAVAILABLE, ask, get, is_ready, post
 from tests.durability.machine import needs
 from tests.support.pod import Pod, until
@@ -84,6 +87,30 @@ def test_in_a_cluster_a_second_process_waits_alive_and_not_ready_and_takes_over_
             third = Pod(first.data_dir, name="third").launch()
             assert third.process.wait(10) == 1  # the lock is the second one's now
         assert "Traceback" not in second.log.read_text()
+
+
+def test_what_a_volume_remembers_of_peers_outlives_a_start_that_waited_for_it(
+    tmp_path: Path, cluster: list[str]
+) -> None:
+    peer = "kubia-1.kubia.default.svc.cluster.local"
+    seen = Sighting("a" * 32, "b" * 16, 3, 7, "2026-01-02T00:00:00.000Z")
+    remembered = {"peer": peer, **asdict(seen)}
+    with Pod(tmp_path / "data", name="first") as first:
+        file = first.data_dir / ".kubia-pet" / "witness.json"
+        file.write_text(json.dumps({"format": 1, "peers": {peer: [asdict(seen)]}}))
+        nobody = ("--service=kubia.default.svc.cluster.local.", "--nameserver=127.0.0.1:1")
+        with Pod(first.data_dir, *nobody, prefix=cluster, env={"KUBIAPET_LOCK_WAIT": ""}) as second:
+            assert not is_ready(second)
+            first.kill()
+            until("the second to take over", lambda: is_ready(second), 2)
+            until("it to remember", lambda: _witnesses(second) == [remembered], WITNESS_GRACE + 5)
+            assert second.terminate() == 0
+    assert json.loads(file.read_text())["peers"] == {peer: [asdict(seen)]}
+
+
+def _witnesses(pod: Pod) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(ask(pod, "GET", "/ledger").body)["witnesses"]
+    return found
 
 
 def test_a_second_process_that_waits_ends_when_it_is_told_to(tmp_path: Path, cluster: list[str]) -> None:

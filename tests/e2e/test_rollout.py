@@ -44,7 +44,7 @@ def test_a_rolling_update_under_load_loses_no_request_and_no_acknowledged_write(
         f"and {total['reads']} reads meanwhile, {sum(service.values())} requests to the Service failed, "
         f"{total['lost']} values lost, no answer for {total['longest_without_answer']:.2f} s at most"
     )
-    assert total["acknowledged"] > 100, json.dumps(seen)
+    assert total["acknowledged"] > 30, json.dumps(seen)
     assert service == {"refused": 0, "unknown": 0}
     assert {word: total[word] for word in LOSSES} == dict.fromkeys(LOSSES, 0), json.dumps(seen)
     assert all(seen["pods"][pod]["acknowledged"] for pod in ("kubia-0", "kubia-1"))

@@ -53,6 +53,16 @@ def test_an_empty_dir_is_no_volume(namespace: Namespace, deploy: Deploy) -> None
     assert ledger(namespace, "kubia-1")["volume"]["mount"]["kind"] == "memory"
 
 
+def test_what_the_runtime_mounts_for_the_image_where_the_pod_mounts_nothing_is_no_volume(
+    namespace: Namespace, deploy: Deploy
+) -> None:
+    forgotten = ("/spec/volumeClaimTemplates", "/spec/template/spec/containers/0/volumeMounts")
+    operations = [{"op": "remove", "path": path} for path in forgotten]
+    deploy(namespace, patches=[{"target": {"kind": "StatefulSet"}, "patch": json.dumps(operations)}])
+    namespace.settled("kubia")
+    _becomes(namespace, "kubia-0", "not-a-volume")
+
+
 def test_of_two_pods_on_one_host_path_one_waits_and_finds_it_swapped(
     namespace: Namespace, deploy: Deploy
 ) -> None:
@@ -82,7 +92,10 @@ def test_of_two_pods_on_one_host_path_one_waits_and_finds_it_swapped(
     eventually("one to be ready", lambda: len(_ready(namespace)) == 1, 90)
     (first,) = _ready(namespace)
     (second,) = set(PODS) - {first}
-    assert "locked by another process" in namespace.get(second, "/readyz").text
+    eventually(
+        "the other one to say why it waits",
+        lambda: "locked by another process" in namespace.get(second, "/readyz").text,
+    )
     namespace.post(first, f"value of {first}")
 
     namespace.kubectl("delete", "statefulset", "kubia", "--cascade=orphan")  # so that it has no successor

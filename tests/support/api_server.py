@@ -31,6 +31,8 @@ class ApiServer:
     services: dict[str, Sequence[str]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)  # paths
+    refuses_changes: bool = False  # as while the authorizer is not ready yet
+    refused: int = 0  # changes
     asked_for_nobody: int = 0  # requests to pods that are not there
     _turn: int = 0
 
@@ -116,6 +118,9 @@ class ApiServer:
         if kind == "services":
             self._turn += 1
             name = self.services[name][self._turn % len(self.services[name])]
+        if self.refuses_changes and request.method != "GET":
+            self.refused += 1
+            return _status(HTTPStatus.FORBIDDEN, f'pods "{name}" is forbidden')
         if name not in self.pods:
             self.asked_for_nobody += 1
             return _status(HTTPStatus.NOT_FOUND, f'pods "{name}" not found')

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from kubia_pet.check.trial import Trial
+from kubia_pet.check.trial import NotTriedError, Trial
 from kubia_pet.client.errors import UnansweredError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import session
@@ -109,6 +109,17 @@ async def test_a_value_of_somebody_else_stays(slow: tuple[SlowPod, PodClient]) -
     await trial.end()
     assert trial.left == []
     assert (pod.value, pod.writes) == (b"mine", 1)
+
+
+async def test_another_runs_value_is_never_taken_for_the_pods_own(slow: tuple[SlowPod, PodClient]) -> None:
+    pod, client = slow
+    first, second = Trial([client]), Trial([client])
+    await first.begin()
+    (part,) = await second.begin()
+    assert isinstance(part.refusal, NotTriedError)
+    await first.end()
+    await second.end()
+    assert pod.value == b"before"
 
 
 async def test_a_pod_that_takes_its_value_back_no_more_is_told(

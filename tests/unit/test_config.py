@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.config import ENV_PREFIX, Address, Duration, Settings, Size
+from kubia_pet.config import ENV_PREFIX, Settings
+from kubia_pet.parameters import Address, Duration, Size
 from tests.support.pod import Pod
 
 # What Kubernetes injects for Services of these names (docs: "Discovering services", environment variables).

@@ -500,6 +500,23 @@ async def test_a_failing_name_server_is_asked_again_only_after_the_bound(
         assert len(names.asked) > asked
 
 
+async def test_doubts_are_looked_into_at_once_or_a_second_after_the_last_look_up(
+    names: NameServer,
+) -> None:
+    async with discovery(names, max_age=60) as opened:
+        await opened.discover()
+        began = time.monotonic()
+        for _ in range(5):
+            opened.doubt()
+        async with asyncio.timeout(5):
+            while len(names.asked) < 2:  # noqa: ASYNC110 - the name server is a thread
+                await asyncio.sleep(0.01)
+        assert 0.8 <= time.monotonic() - began <= 3
+        for _ in range(5):
+            opened.doubt()
+    assert len(names.asked) == 2
+
+
 async def test_many_who_ask_at_once_share_a_look_up(names: NameServer) -> None:
     async with discovery(names) as opened:
         await asyncio.gather(*(opened.discover() for _ in range(100)))

@@ -21,6 +21,6 @@ async def test_an_answer_that_comes_as_the_fan_out_ends_is_told_once_and_not_lat
     responses[IN_TIME.name].set_result(None)
     await asyncio.sleep(0)
     responses[AT_THE_END.name].set_result(None)  # the loop has not told anybody yet
-    assert fan_out.cancel() == [LATE]
+    assert fan_out.cancel() == {LATE: responses[LATE.name]}
     await asyncio.sleep(0)
     assert told == [IN_TIME.name, AT_THE_END.name]

@@ -16,7 +16,9 @@ from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Gathered
 from kubia_pet.peers.result import PeerResult
-from kubia_pet.web.render import Overview, in_one_line
+from kubia_pet.web.escaping import in_one_line, preview
+from kubia_pet.web.handlers.page import Page
+from kubia_pet.web.render import Overview
 from tests.support.dns_server import NAME
 
 REFUSED = Diagnostic(ErrorCode.REFUSED, "10.0.0.1 port 8080 refuses connections")
@@ -63,6 +65,29 @@ def test_the_cluster_is_shown_word_for_word_as_in_the_book() -> None:
         "- kubia-0.kubia.default.svc.cluster.local: No data posted yet\n"
         "- kubia-1.kubia.default.svc.cluster.local: Hey there!\n"
     )
+
+
+def test_the_pages_table_says_what_is_wrong_as_the_text_does() -> None:
+    answers = PeerResult(pod(0)), PeerResult(pod(1), ending=True), PeerResult(pod(2), error=REFUSED)
+    shown = overview(*answers, failure=FAILED, diagnostics=(NOT_HEADLESS,), age=12)
+    table = Page("kubia-0").render(shown).decode().partition("<tbody")[2].partition("</tbody>")[0]
+    cells = [re.findall(r"<t[hd][^>]*>([^<]*)", row) for row in table.splitlines()]
+    assert cells[:5] == [
+        ["DNS", "DNS failed: SERVFAIL. These are the peers of 12 s ago.", ""],
+        ["DNS", "It has a cluster IP.", ""],
+        ["kubia-0", "ready", "No data posted yet"],
+        ["kubia-1", "ending", "No data posted yet"],
+        ["kubia-2", f"no answer: {REFUSED.message}", ""],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "cut"),
+    [(b"\xff" + "é".encode() * 9, False), (b"\xff" + "é".encode() * 10, True), (b"\xff" * 10, False),
+     ("\U0001f436".encode() * 10, False), ("\U0001f436".encode() * 11, True), (b"x" * 10, False)],
+)  # fmt: skip
+def test_a_preview_is_cut_where_there_are_more_characters(value: bytes, *, cut: bool) -> None:
+    assert preview(Value(value), 10).cut == cut
 
 
 def test_a_peer_that_did_not_answer_has_a_line_that_cannot_be_taken_for_data() -> None:
@@ -179,9 +204,21 @@ def test_any_value_is_one_line_that_ends_where_its_line_ends(value: str) -> None
     assert lines[4] == f"- kubia-1.{NAME}: last"
 
 
-# Blank on every screen: Unicode's spaces, the fillers of Hangul, the empty Braille pattern.
+# Blank on every screen: Unicode's spaces, the fillers of Hangul, empty Braille, note and hieroglyphs.
 BLANKS = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == "Zs"]
-BLANKS += ["\u115f", "\u1160", "\u3164", "\uffa0", "\u2800"]
+BLANKS += ["\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\U0001d159", "\U00013441", "\U00013442"]
+# Nothing on most screens: Unicode's Default_Ignorable_Code_Point, and the filler of Khitan.
+IGNORABLE = [
+    chr(code)
+    for first, last in (
+        (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+        (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F),
+        (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x16FE4, 0x16FE4), (0x1BCA0, 0x1BCA3),
+        (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+    )
+    for code in range(first, last + 1)
+]  # fmt: skip
+UNASSIGNED = re.compile("[\ufff0-\ufff8\U000e0080-\U000e00ff\U000e01f0-\U000e0fff]")  # of these
 
 
 @pytest.mark.parametrize("filler", [*BLANKS, " \u200d", "\xa0\ufe0f", "\u3000\u200c "])
@@ -194,6 +231,14 @@ def test_no_run_of_white_space_fills_a_terminals_row_so_that_the_next_looks_like
     assert value.isascii() or value[1:].isascii(), "one blank is left, the others are escapes"
     assert value.endswith(f"- kubia-1.{NAME}: forged")
     assert not re.search(r"\s\s", value)
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=ascii)
+def test_nothing_that_shows_as_nothing_breaks_such_a_run(blank: str) -> None:
+    run = re.compile(f"[{''.join(BLANKS)}][{''.join(IGNORABLE)}]*[{''.join(BLANKS)}]")
+    for ignorable in IGNORABLE:
+        shown = "".join(in_one_line(f"{blank}{ignorable}{blank}{ignorable}{blank}"))
+        assert not run.search(shown), ascii(ignorable)
 
 
 def test_a_run_of_spaces_is_shown_as_escapes_after_the_first() -> None:
@@ -247,6 +292,7 @@ def test_no_two_values_are_shown_alike(one: bytes, other: bytes) -> None:
 @example("Größe, 漢字, 🐾, नमस्ते, שלום, عربى")
 def test_what_is_harmless_is_shown_as_it_is(value: str) -> None:
     assume(not re.search(f"[{''.join(BLANKS)}]{{2}}|[{''.join(BLANKS)}]\\W", value))
+    assume(not UNASSIGNED.search(value))
     assert of_values(value.encode()).as_text().decode().splitlines()[1] == (
         f"Data stored on this pod: {value}"
     )

@@ -52,3 +52,40 @@ def test_an_answer_to_an_older_question_does_not_replace_a_newer_one() -> None:
     assert results.newest(peer(1)).size == 20
     results.put(3, said(1, 30))
     assert results.newest(peer(1)).size == 30
+
+
+def test_a_value_that_is_small_by_now_is_left_out_no_longer_though_gatherings_overlap() -> None:
+    results = Results(LIMIT)
+    for ordinal in (1, 2, 3):
+        results.put(0, said(ordinal, 90))
+    for ordinal in (1, 3, 2):
+        results.put(1, said(ordinal, 1))
+    assert [results.newest(peer(ordinal)).size for ordinal in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_peers_that_no_gathering_under_way_has_asked_take_nobodys_room() -> None:
+    results = Results(LIMIT)
+    results.put(0, said(1, 90))
+    results.put(1, said(2, 90))
+    assert results.newest(peer(2)).error is not None
+    results.forget(before=1)
+    results.put(2, said(2, 90))
+    assert results.newest(peer(2)).size == 90
+
+
+@given(
+    moments=st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=6), max_size=4),
+    seed=st.integers(0, 1000),
+)
+def test_what_is_held_never_exceeds_the_limit_and_nobody_is_left_out_once_all_have_room(
+    moments: list[list[int]], seed: int
+) -> None:
+    results, last = Results(LIMIT), [1] * 6
+    for moment, sizes in enumerate([*moments, last, last]):
+        arriving = list(enumerate(sizes))
+        random.Random(seed).shuffle(arriving)
+        for ordinal, size in arriving:
+            results.put(moment, said(ordinal, size))
+            assert results.size <= LIMIT
+        results.forget(before=moment)
+    assert [results.newest(peer(ordinal)).size for ordinal in range(6)] == last

@@ -10,6 +10,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from kubia_pet.config import Settings
 from kubia_pet.discovery import Discovered, Discovery, Resolver
 from kubia_pet.discovery.rotation import ROUND_TIME, WAYS, Rotation, Way
 from kubia_pet.local.dns_server import Cache
@@ -171,6 +172,49 @@ async def test_where_nothing_is_cached_a_change_is_seen_at_once(clock: Time) -> 
     assert max(took) == 0
 
 
+async def test_where_nothing_is_cached_and_the_default_bound_a_change_is_seen_within_a_second(
+    clock: Time,
+) -> None:
+    async with cluster(clock, pods=0, cached=0) as made:
+        for _ in range(2):
+            made.start(max_age=Settings().dns_max_age)
+        took = await lags(made, 60)
+    assert max(took) <= 1
+
+
+async def test_whoever_is_first_in_a_set_that_had_nobody_is_seen_in_its_turn(clock: Time) -> None:
+    async with cluster(clock, pods=2) as made:
+        made.zone.pods.clear()
+        for quiet in range(8, 40, 3):
+            for _ in range(round(quiet / STEP)):
+                for pod in made.pods:
+                    await pod.discover()
+                clock.now += STEP
+            made.zone.add("kubia-1", 8080, "10.0.1.1")
+            came = clock.now
+            while not all(["10.0.1.1" in addresses(await pod.discover()) for pod in made.pods]):
+                clock.now += STEP
+                assert clock.now - came <= SLOT + STEP, quiet
+            made.zone.pods.clear()
+            clock.now += ROUND_TIME
+
+
+async def test_a_ttl_that_is_lowered_freezes_no_list(clock: Time) -> None:
+    async with cluster(clock, pods=2) as made:
+        await lags(made, 60)
+        made.zone.ttl = 5
+        made.cache = Cache(lambda query: made.zone(query, "udp"), 5, lambda: clock.now)
+        await lags(made, 3 * ROUND_TIME, change_every=31)
+        took = await lags(made, 60)
+        asked = len(made.names.asked)
+        for _ in range(60):
+            for pod in made.pods:
+                await pod.discover()
+            clock.now += STEP
+    assert max(took) <= 5 + STEP
+    assert len(made.names.asked) - asked <= 130  # one question each, not two
+
+
 async def test_what_others_asked_out_of_turn_is_recognised_by_its_ttl_and_passed_over(clock: Time) -> None:
     """Somebody digs for the plain names all the time: their entries are old whenever their turn comes."""
     async with cluster(clock, pods=2) as made:
@@ -292,6 +336,28 @@ async def test_a_server_that_refuses_such_questions_is_asked_plainly_from_then_o
     assert [record.message[:71] for record in caplog.records] == [
         "The name server does not answer questions with CD or DO (DNS failed: " + dns.rcode.to_text(code)[:2]
     ]
+
+
+@pytest.mark.parametrize("failures", [1, 5])
+async def test_a_server_that_took_such_questions_and_fails_for_a_while_does_not_refuse_them(
+    clock: Time, failures: int
+) -> None:
+    async with cluster(clock) as made:
+        (pod,) = made.pods
+        whole = made.names.script
+        for _ in range(40):
+            await pod.discover()
+            clock.now += 1
+        made.names.script = without_bits(made.zone, rcode(dns.rcode.SERVFAIL))
+        for _ in range(failures):
+            assert (await pod.discover()).failure is None
+            clock.now += SLOT
+        made.names.script = whole
+        took = await lags(made, 120)
+        found = await pod.discover()
+    assert found.asked is not None
+    assert not found.asked.plain_only
+    assert max(took) <= SLOT + STEP
 
 
 async def test_where_such_questions_vanish_a_list_is_there_all_the_same(clock: Time) -> None:

@@ -1,6 +1,7 @@
 """The store on real files; only fsync can be held or made to fail, as a disk would."""
 
 import asyncio
+import errno
 import os
 import resource
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from blockbuster import BlockingError, blockbuster_ctx
 
+from kubia_pet.model.unknown import UNKNOWN
 from kubia_pet.store import (
     Store,
     StoreError,
@@ -518,7 +520,7 @@ async def test_a_try_that_waits_behind_a_write_that_succeeds_is_left_out(tmp_pat
 async def test_who_asks_whether_it_works_does_not_wait_for_a_try(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubia_pet.store.health.PROBE_INTERVAL", 0.2)
+    monkeypatch.setattr("kubia_pet.store.health.TRIAL_INTERVAL", 0.2)
     volume = Counted(tmp_path, LIMIT)
     async with Store(volume, timeout=TIMEOUT, lock_wait=0, observer=Observer()) as store:
         await store.check()
@@ -635,3 +637,22 @@ async def test_a_fault_is_logged_once_and_its_end_too(
                 await store.write(b"refused")
     await until_it_works(store)
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="only Linux has these calls")
+async def test_a_number_that_is_not_with_its_value_is_read_like_one_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    volume = Volume(tmp_path, LIMIT)
+    async with Store(volume, timeout=TIMEOUT, lock_wait=IMPATIENT, observer=Observer()) as store:
+        await store.write(b"1")
+        first = await store.read()
+        assert first
+        assert first.commit == volume.ledger.state.commit is not None
+        assert store.read_at_once() in (first, UNKNOWN)
+        await store.write(b"1")
+        assert await store.read() != first

@@ -11,10 +11,12 @@ from kubia_pet.model.continuity import GONE, STRANGE, UNNUMBERED, UNREADABLE, Fo
 from kubia_pet.model.ledger import Finding, Kind, Record, Sighting, Start
 from kubia_pet.model.ledger_state import LedgerState
 from kubia_pet.model.mount import Mount
-from kubia_pet.model.verdict import Verdict, intruded, judge, met, remembered
+from kubia_pet.model.verdict import Verdict, intruded, judge, met
+from kubia_pet.model.verdict import remembered as all_remembered
+from kubia_pet.model.witness import seen_again
 
 ME, PEER = "kubia-0.kubia.default.svc.cluster.local", "kubia-1.kubia.default.svc.cluster.local"
-VOLUME, OTHER = "a" * 32, "b" * 32
+VOLUME, OTHER, STRANGER = "a" * 32, "b" * 32, "c" * 32
 AT, BEFORE, AFTER = "2026-01-02T00:00:00.000Z", "2026-01-01T00:00:00.000Z", "2026-01-03T00:00:00.000Z"
 VALUE, DIGEST = b"v", "d" * 32
 
@@ -33,6 +35,12 @@ def commit(number: int, count: int, digest: str | None = DIGEST) -> Commit:
 
 def saw(number: int, count: int, volume: str = VOLUME, seen: str = AT) -> Sighting:
     return Sighting(volume, f"{number:016x}", number, count, seen)
+
+
+def remembered(known: Record, live: int, peer: str, *seen: Sighting) -> Finding | None:
+    """The gravest that such a memory of this pod tells."""
+    found = all_remembered(known, ME, live, peer, *seen)
+    return min(found, key=lambda each: each.kind.rank, default=None)
 
 
 def verdict_of(
@@ -114,9 +122,62 @@ def test_a_new_volume_under_a_name_of_which_peers_remember_another_is_a_lost_one
 
 def test_what_peers_saw_before_an_adoption_is_settled_by_it() -> None:
     adopted = record().adopted_as(OTHER, name=ME, at=AT, accepted=None, keep=64)
-    assert remembered(adopted, 0, PEER, saw(9, 9, "c" * 32, seen=BEFORE)) is None
-    assert remembered(adopted, 0, PEER, saw(9, 9, VOLUME, seen=AFTER)) is None  # an id that it had
-    assert remembered(adopted, 0, PEER, saw(9, 9, "c" * 32, seen=AFTER)) is not None
+    strange = saw(9, 9, STRANGER, seen=AFTER)
+    assert remembered(adopted, 0, PEER, strange) is None  # a clock that is ahead, as nobody had it meanwhile
+    later = adopted.started(replace(start(2), at=AFTER), keep=64)
+    assert remembered(later, 0, PEER, saw(9, 9, STRANGER, seen=BEFORE)) is None
+    assert remembered(later, 0, PEER, saw(9, 9, VOLUME, seen=AFTER)) is None  # an id that it had
+    assert remembered(later, 0, PEER, strange) is not None
+    assert remembered(later, 0, PEER, strange, saw(1, 0, OTHER), saw(2, 0, OTHER)) is None
+
+
+def test_a_clock_that_is_ahead_when_a_volume_is_adopted_settles_nothing_of_its_new_id() -> None:
+    adopted = record().adopted_as(OTHER, name=ME, at=AFTER, accepted=None, keep=64)
+    assert remembered(adopted, 0, PEER, saw(2, 0, OTHER, seen=BEFORE)) is not None
+
+
+class Witness:
+    """A peer that sees volumes under this pod's name; each asks it what it remembers, or none does."""
+
+    def __init__(self, *, asked: bool) -> None:
+        self.memory: tuple[Sighting, ...] = ()
+        self._asked, self._told = asked, False
+
+    def says(self, known: Record) -> list[Kind]:
+        """What it says to a start of a volume that it has just seen."""
+        mine = Sighting(known.volume, known.start.id, known.start.number, 0, AT)
+        self.memory = seen_again(self.memory, mine, told=self._told)
+        self._told = self._asked
+        return [each.kind for each in all_remembered(known, ME, 0, PEER, *self.memory)]
+
+
+def lives(known: Record, number: int) -> Record:
+    return known.started(replace(start(number), id=known.volume[:15] + f"{number:x}"), keep=64)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_volume_that_is_given_back_is_good_again_after_any_number_of_starts_on_anothers(
+    *, asked: bool
+) -> None:
+    peer = Witness(asked=asked)
+    own, others, new = record(), record(name=PEER), record()
+    others, new = replace(others, volume=OTHER), replace(new, volume=STRANGER)
+    for _ in range(2):
+        own = lives(own, own.start.number + 1)
+        assert peer.says(own) == []
+    for _ in range(3):
+        others = lives(others, others.start.number + 1)
+        assert peer.says(others) == []  # it is swapped, and what is remembered is not of its name
+    assert verdict_of(others).verdict is Kind.SWAPPED
+    for _ in range(3):
+        own = lives(own, own.start.number + 1)
+        assert peer.says(own) == []
+    for _ in range(3):
+        new = lives(new, new.start.number + 1)
+        assert Kind.LOST in peer.says(new)
+    for _ in range(3):
+        own = lives(own, own.start.number + 1)
+        assert peer.says(own) == []
 
 
 # Rolled back

@@ -35,8 +35,10 @@ def test_what_a_peer_was_not_told_is_kept_when_it_starts_again() -> None:
     assert life(saw(7, 4), saw(3, volume="b")) == (saw(7, 4), saw(3, volume="b"))
 
 
-def test_what_it_was_told_is_forgotten_but_for_its_newest_start() -> None:
-    assert seen_again((saw(1), saw(2)), saw(3), told=True) == (saw(2), saw(3))
+def test_what_it_was_told_is_forgotten_but_for_each_volumes_first_start_and_the_newest() -> None:
+    assert seen_again((saw(1), saw(2), saw(3)), saw(4), told=True) == (saw(1), saw(3), saw(4))
+    other = saw(3, volume="b")
+    assert seen_again((saw(1), saw(2), other), saw(4), told=True) == (saw(1), other, saw(4))
 
 
 def test_of_too_many_the_first_and_the_newest_are_kept() -> None:

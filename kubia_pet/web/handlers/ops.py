@@ -94,7 +94,7 @@ def _retrieve(checking: asyncio.Future[None]) -> None:
 
 def _document(*, with_faults: bool) -> str:
     """The OpenAPI document, of the routes that are served."""
-    document = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text())
+    document = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text("utf-8"))
     document["info"]["version"] = __version__
     if not with_faults:
         document["paths"] = {

@@ -33,11 +33,11 @@ class ValueHandlers:
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
-            Route("POST", "/", self.write, changes=True),
-            Route("PUT", "/", self.write, changes=True),
+            Route("POST", "/", self.write, takes_body=True, changes=True),
+            Route("PUT", "/", self.write, takes_body=True, changes=True),
             Route("DELETE", "/", self.remove, changes=True),
             Route("GET", "/data", self.data, essential=True),
-            Route("PUT", "/data", self.write, changes=True),
+            Route("PUT", "/data", self.write, takes_body=True, changes=True),
             Route("DELETE", "/data", self.remove, changes=True),
         ]
 
@@ -63,7 +63,7 @@ class ValueHandlers:
             raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache", **self._said(request)})
         headers = {
             **self._said(request),
-            "Content-Type": "application/octet-stream" if value.text is None else "text/plain; charset=utf-8",
+            "Content-Type": "text/plain; charset=utf-8" if value.is_text else "application/octet-stream",
             "ETag": f'"{value.etag}"',
             "Cache-Control": "no-cache",
             "X-Content-Type-Options": "nosniff",

@@ -10,7 +10,7 @@ from kubia_pet.model.fault import Faults
 from kubia_pet.web.connections import Connections
 from kubia_pet.web.lifecycle import Lifecycle, State
 from kubia_pet.web.middleware.hosts import Hosts
-from kubia_pet.web.problem import NOT_HTTP, NoRoomError, ProblemError
+from kubia_pet.web.problem import NOT_HTTP, TOO_MANY, NoRoomError, ProblemError
 from kubia_pet.web.route import Route
 from kubia_pet.web.token import Token
 
@@ -28,15 +28,12 @@ class Admission:
         hosts: Hosts,
         token: Token,
         faults: Faults | None = None,
-        *,
-        max_requests: int,
     ) -> None:
         self._lifecycle = lifecycle
         self._connections = connections
         self._hosts = hosts
         self._token = token
         self._faults = faults
-        self._max_requests = max_requests
 
     def admit(self, request: web.Request, route: Route) -> Callable[[], bool]:
         """Raises ProblemError where the request is refused, for what it says or for the present moment.
@@ -44,8 +41,9 @@ class Admission:
         Otherwise gives what says whether another one with the same head still is admitted, and its answer
         sent alike.
         """
-        if (refusal := self._refusal(route)) is not None:
-            raise refusal
+        awaits_body = route.takes_body and not request.content.is_eof()  # it is judged when that is there
+        if not (route.essential or awaits_body or self._connections.has_room(request.protocol)):
+            raise NoRoomError("requests", TOO_MANY)
         _require_framing(request)
         self._hosts.require_own(request)
         if request.headers.get("Expect", "100-continue").lower() != "100-continue":
@@ -58,16 +56,10 @@ class Admission:
     def _admits_again(self, route: Route, generation: int) -> bool:
         return (
             self._lifecycle.state is State.READY
-            and self._refusal(route) is None
+            and (route.essential or self._connections.has_room())
             and not (route.changes and generation != self._token.generation)
             and (self._faults is None or not self._faults.active())
         )
-
-    def _refusal(self, route: Route) -> ProblemError | None:
-        """What a request meets whatever it says; asked of each before it counts as busy."""
-        if len(self._connections.busy) >= self._max_requests and not route.essential:
-            return NoRoomError("requests", "Too many requests at once: try again.")
-        return None
 
 
 def _require_framing(request: web.Request) -> None:

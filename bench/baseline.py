@@ -1,17 +1,18 @@
-"""The limit for any answer in this language: a bare protocol that answers constant bytes.
+"""The limits for any program in this language: a bare protocol of constant answers, and a bare commit.
 
-`python -m bench.bare` prints its port and serves until it is killed. It reads nothing of its requests, which
-must have no body; with `--commit DIRECTORY` it takes bodies, and commits each there before it answers.
+`python -m bench.baseline` prints its port and serves until it is killed. It reads nothing of its requests,
+which must have no body; with `--commit DIRECTORY` it takes bodies, and commits each there before it answers.
 """
 
 import asyncio
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
-from bench.commit import commit
 from tests.support.constant import Constant
 
 VALUE = b"Hey there! This greeting is as long as greetings are, 64 bytes.\n"
@@ -22,6 +23,32 @@ ANSWER = (
     b"X-Content-Type-Options: nosniff\r\nContent-Length: %d\r\n"
     b"Date: Mon, 23 Nov 2026 16:00:00 GMT\r\nServer: bare\r\n\r\n%s" % (len(VALUE), VALUE)
 )
+_NAME, _TEMPORARY = "bare.txt", "bare.tmp"
+
+
+def commits(directory: Path, size: int, seconds: float) -> list[float]:
+    """How long each bare commit of `size` bytes took, in ms, one after the other for so many seconds."""
+    data, taken = os.urandom(size), []
+    where = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    until = time.perf_counter() + seconds
+    try:
+        while (began := time.perf_counter()) < until:
+            _commit(where, data)
+            taken.append((time.perf_counter() - began) * 1000)
+    finally:
+        os.unlink(_NAME, dir_fd=where)
+        os.close(where)
+    return taken
+
+
+def _commit(where: int, data: bytes) -> None:
+    """Replaces the file in the open directory `where`: write, fsync, rename, fsync of the directory."""
+    file = os.open(_TEMPORARY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=where)
+    os.write(file, data)
+    os.fsync(file)
+    os.close(file)
+    os.rename(_TEMPORARY, _NAME, src_dir_fd=where, dst_dir_fd=where)
+    os.fsync(where)
 
 
 class Committing(Constant):
@@ -41,7 +68,7 @@ class Committing(Constant):
         self._pieces.append(data)
         self._missing -= len(data)
         if not self._missing:
-            commit(self._directory, b"".join(self._pieces))
+            _commit(self._directory, b"".join(self._pieces))
             self._pieces.clear()
             self.transport.write(ANSWER)
 
