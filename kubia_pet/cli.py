@@ -119,31 +119,33 @@ def local(**given: Any) -> None:
     try:
         _run(LocalStatefulSet(**given).run())
     except (CannotRunError, OSError) as error:
+        logs.flush()
         raise click.ClickException(str(error)) from error
     _exit(0)
 
 
-@main.command(short_help="Ask the pod on this machine whether it lives.")
-@click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
-@click.option(
+_HOST = click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
+_PORT = click.option(
     "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."
 )
+
+
+@main.command(short_help="Ask the pod on this machine whether it lives.")
+@_HOST
+@_PORT
 def health(host: str | None, port: int | None) -> None:
     """Ask the pod on this machine, or in this container, whether it lives."""
-    from kubia_pet.client.health import ask, words_of_process_1
+    from kubia_pet.client import local as client
 
-    with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
-        given = context.params
-    alive, sentence = ask(host or given["host"] or "127.0.0.1", port or given["port"], timeout=2)
+    given = _given_to_serve()
+    alive, sentence = client.health(host or given["host"] or "127.0.0.1", port or given["port"], timeout=2)
     click.echo(sentence)
     sys.exit(not alive)
 
 
 @main.command(short_help="Have the pod on this machine take its volume as it is.")
-@click.option("--host", help="Unset: where this container's pod was told to listen, else 127.0.0.1.")
-@click.option(
-    "--port", type=click.IntRange(1, 65535), help="Unset: where this container's pod was told to listen."
-)
+@_HOST
+@_PORT
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path),
@@ -151,18 +153,16 @@ def health(host: str | None, port: int | None) -> None:
 )
 def adopt(host: str | None, port: int | None, token_file: Path | None) -> None:
     """Have the pod on this machine, or in this container, take its volume as it is."""
-    from kubia_pet.client.adopt import adopt as ask_to_adopt
-    from kubia_pet.client.health import words_of_process_1
+    from kubia_pet.client import local as client
     from kubia_pet.token_file import TokenUnusableError, read_token
 
-    with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
-        given = context.params
+    given = _given_to_serve()
     file = token_file or given["token_file"]
     try:
         token = read_token(file) if file else None
     except TokenUnusableError as error:
         raise click.ClickException(str(error)) from error
-    done, sentence = ask_to_adopt(
+    done, sentence = client.adopt(
         host or given["host"] or "127.0.0.1", port or given["port"], token=token, timeout=5
     )
     click.echo(sentence)
@@ -171,6 +171,14 @@ def adopt(host: str | None, port: int | None, token_file: Path | None) -> None:
 
 main.add_command(check)
 main.add_command(probe)
+
+
+def _given_to_serve() -> dict[str, Any]:
+    """The settings of the pod in this container, which its process 1 was told; else those by default."""
+    from kubia_pet.client.local import words_of_process_1
+
+    with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
+        return context.params
 
 
 def _run(coroutine: Any) -> None:

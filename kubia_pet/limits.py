@@ -103,6 +103,7 @@ STEADY_PAUSE = 0.15  # between two of them
 CHEAPEST_FSYNC = 20e-6  # a disk with a protected cache needs more, a call that does nothing less
 WITNESS_PATIENCE = 8.0  # a pod asks its peers what they remember of it 5 s after its start
 VIEW_PATIENCE = 6.0  # in which the lists of all pods must become the same: DNS has its delays
+LOOK_INTERVAL = 1.0  # seconds between two questions where a pod is that has moved
 ASK_CONCURRENCY = 16  # pods asked at the same time
 MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
 DISRUPTION_TIMEOUT = 150.0  # for a pod to be back: an image may be pulled, a volume moved

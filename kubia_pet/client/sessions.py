@@ -11,9 +11,11 @@ from kubia_pet.limits import ASK_CONNECT_TIMEOUT, ASK_TIMEOUT
 
 @asynccontextmanager
 async def session(
-    *, token: str | None = None, socket: str | None = None, keep: bool = True
+    *, token: str | None = None, socket: str | None = None, keep: bool = True, patience: float = ASK_TIMEOUT
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Connections for PodClients: over TCP, or to a Unix `socket`; kept alive unless told otherwise.
+
+    `patience`: seconds for one answer.
 
     `token` goes with every request, under a name that survives the API server's proxy.
     """
@@ -22,7 +24,7 @@ async def session(
         if socket
         else aiohttp.TCPConnector(limit=0, force_close=not keep, use_dns_cache=False)
     )
-    timeout = aiohttp.ClientTimeout(total=ASK_TIMEOUT, connect=None, sock_connect=ASK_CONNECT_TIMEOUT)
+    timeout = aiohttp.ClientTimeout(total=patience, connect=None, sock_connect=ASK_CONNECT_TIMEOUT)
     headers = {"Kubia-Pet-Token": token} if token else {}
     async with aiohttp.ClientSession(
         connector=connector,

@@ -4,19 +4,22 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
-import aiohttp
-
 from kubia_pet.aio.process import ended
+from kubia_pet.client.errors import AskError
+from kubia_pet.client.pod import PodClient
+from kubia_pet.client.sessions import session
 from kubia_pet.logs import RELAYED
 
 log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _STARTING, _RUNNING = 0.05, 1.0  # seconds between two readiness probes
-_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+_PROBE_TIMEOUT = 2.0  # seconds
 _MOST_FAILURES = 3  # liveness probes in a row, a second apart, before it is killed
 _END_TIMEOUT = 15.0  # seconds from SIGTERM to SIGKILL
 _LONGEST_PAUSE = 8.0  # seconds before the next start of a pod that ends again and again
@@ -73,12 +76,11 @@ class LocalPod:
 
     async def wait_listing(self, peers: int) -> None:
         """Returns when it lists so many pods."""
-        async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
+        async with self._asked() as pod:
             while True:
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(f"http://{HOST}:{self.port}/peers") as response:
-                        if len((await response.json())["peers"]) >= peers:
-                            return
+                with contextlib.suppress(AskError):
+                    if len((await pod.peers())["peers"]) >= peers:
+                        return
                 await asyncio.sleep(_STARTING)
 
     async def end(self) -> None:
@@ -102,14 +104,10 @@ class LocalPod:
         """Probes readiness and liveness, as a kubelet does; liveness counts once it was there."""
         failures = 0
         alive = False
-        async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
+        async with self._asked() as pod:
             while True:
-                try:
-                    async with session.get(f"http://{HOST}:{self.port}/readyz") as response:
-                        (self._join if response.ok else self._leave)()
-                except (aiohttp.ClientError, TimeoutError):
-                    self._leave()
-                if await self._is_alive(session):
+                (self._join if await _is_ok(pod, "readyz") else self._leave)()
+                if await _is_ok(pod, "healthz"):
                     failures, alive = 0, True
                 else:
                     failures += alive
@@ -119,12 +117,10 @@ class LocalPod:
                     return
                 await asyncio.sleep(_RUNNING if self.ready.is_set() or failures else _STARTING)
 
-    async def _is_alive(self, session: aiohttp.ClientSession) -> bool:
-        try:
-            async with session.get(f"http://{HOST}:{self.port}/healthz") as response:
-                return response.ok
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[PodClient]:
+        async with session(patience=_PROBE_TIMEOUT) as opened:
+            yield PodClient(opened, f"http://{HOST}:{self.port}/", name=self.name)
 
     def _join(self) -> None:
         self.endpoints[self.name] = HOST, self.port
@@ -136,10 +132,22 @@ class LocalPod:
 
     async def _relay(self, process: asyncio.subprocess.Process) -> None:
         """Shows the process's log, each line under the pod's name."""
-        if process.stdout is not None:
-            with contextlib.suppress(ValueError):  # a line over the reader's limit
-                async for line in process.stdout:
-                    RELAYED.info("%s | %s", self.name, line.decode(errors="replace").rstrip())
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:  # over the reader's limit: the next one is read all the same
+                continue
+            if not line:
+                return
+            RELAYED.info("%s | %s", self.name, line.decode(errors="replace").rstrip())
+
+
+async def _is_ok(pod: PodClient, path: str) -> bool:
+    try:
+        return (await pod.ask("GET", path)).status == HTTPStatus.OK
+    except AskError:
+        return False
 
 
 def _how(status: int) -> str:

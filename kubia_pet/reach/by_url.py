@@ -1,20 +1,23 @@
 """From a URL: one pod is asked who its peers are, and where."""
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.client.errors import AskError
+from kubia_pet.client.answer import Answer
+from kubia_pet.client.errors import AskError, NotReachedError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import one_connection, session
-from kubia_pet.limits import ASK_CONCURRENCY
+from kubia_pet.limits import ASK_CONCURRENCY, LOOK_INTERVAL
 from kubia_pet.reach.target import Target, host_name, in_order
 from kubia_pet.reach.way import UnreachableError, Way
 
@@ -68,14 +71,60 @@ async def _pods(kept: aiohttp.ClientSession, said: Mapping[str, Any]) -> tuple[P
         for told in await in_parallel(some, ask, limit=ASK_CONCURRENCY):
             if told is not None:
                 found |= told  # only another one knows the address of who was asked
-                return in_order(_client(kept, each, at) for each, at in found.items())
+                return in_order(_MovingPod(kept, each, found) for each in found)
     return ()
+
+
+class _MovingPod(PodClient):
+    """Keeps its name, not its address: where it is not at its place any more, peers are asked for another.
+
+    `places` is shared by all pods of a set, by their full names. The question that told of it is not put
+    again.
+    """
+
+    def __init__(self, kept: aiohttp.ClientSession, name: str, places: dict[str, Endpoint]) -> None:
+        address, port = places[name]
+        super().__init__(kept, _url(address, port), name=host_name(name), host=f"{name}:{port}")
+        self._full_name = name
+        self._places = places
+        self._looked = -LOOK_INTERVAL
+
+    async def ask(
+        self, method: str, path: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """As any PodClient does; then it may take as long again to look for the pod."""
+        address, port = self._places[self._full_name]
+        self.url, self._headers = _url(address, port), {"Host": f"{self._full_name}:{port}"}
+        try:
+            answer = await super().ask(method, path, data=data, headers=headers)
+        except NotReachedError:
+            await self._look()
+            raise
+        if answer.status == HTTPStatus.MISDIRECTED_REQUEST:
+            await self._look()
+        return answer
+
+    async def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        others = self._places.keys() - {self._full_name}
+        if now < self._looked + LOOK_INTERVAL or not others:
+            return
+        self._looked = now
+
+        async def ask(name: str) -> None:
+            with suppress(AskError):
+                self._places |= _endpoints(await _client(self._session, name, self._places[name]).peers())
+
+        await in_parallel(random.sample(sorted(others), k=min(3, len(others))), ask, limit=3)
+
+
+def _url(address: str, port: int) -> str:
+    return f"http://[{address}]:{port}/" if ":" in address else f"http://{address}:{port}/"
 
 
 def _client(kept: aiohttp.ClientSession, name: str, endpoint: Endpoint) -> PodClient:
     address, port = endpoint
-    place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return PodClient(kept, f"http://{place}/", name=host_name(name), host=f"{name}:{port}")
+    return PodClient(kept, _url(address, port), name=host_name(name), host=f"{name}:{port}")
 
 
 def _endpoints(said: Mapping[str, Any]) -> dict[str, Endpoint]:

@@ -148,6 +148,19 @@ def test_a_killed_pod_loses_nothing_that_it_acknowledged(pets: LocalSet) -> None
     assert value(pets.url(2)) == b"before"
 
 
+def test_a_pod_that_comes_back_at_another_address_is_found_again(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=2) as pets:
+        with Probing(pets.pods[0].url) as probe:
+            for pod in pets.pods:
+                probed(pod.url, 10)
+            before, moved = pets.pods[1].url, pets.replace(1)
+            assert moved.url != before
+            probed(moved.url, number(moved.url) + 30)
+            seen = probe.end()
+        assert (probe.exit, seen["unverified"], seen["notes"]) == (0, [], [])
+        assert value(moved.url) is None
+
+
 def test_somebody_elses_value_is_no_loss_and_is_what_is_put_back(pets: LocalSet) -> None:
     with Probing(pets.public_url) as probe:
         probed(pets.url(0), 10)
