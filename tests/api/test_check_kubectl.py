@@ -199,6 +199,15 @@ def test_nothing_is_written_to_a_pod_from_which_it_could_not_be_removed(api: Api
     verdict = checked(api)
     assert verdict.statuses["volume.writable"] == verdict.statuses["durable"] == "skipped", verdict.members
     assert "do not suffice to remove one again" in verdict.evidence("volume.writable")
+    probed = subprocess.run(
+        [*PROGRAM, "probe", "--namespace", NAMESPACE],
+        capture_output=True,
+        text=True,
+        env=os.environ | api.kubeconfig,
+        check=False,
+    )
+    assert (probed.returncode, probed.stdout) == (3, "")
+    assert "do not suffice to remove one" in probed.stderr
 
 
 # Disruptions
