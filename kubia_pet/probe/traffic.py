@@ -11,7 +11,7 @@ from kubia_pet.client.pod import PodClient, Stored
 from kubia_pet.limits import PROBE_FULL_SPEED, PROBE_LIST_PAUSE, PROBE_PAUSE
 from kubia_pet.probe.account import Account
 from kubia_pet.probe.kept import Kept
-from kubia_pet.probe.numbered import numbered, sighting
+from kubia_pet.probe.numbered import Kind, numbered, sighting
 from kubia_pet.reach.hopeless import HOPELESS
 from kubia_pet.reach.way import UnreachableError
 
@@ -98,6 +98,8 @@ class Traffic:
             return
         number = next(self._numbers)
         try:
+            if before and sighting(before.data, self._run).kind is Kind.FOREIGN:
+                await pod.require_takes_back(before)
             by = await pod.write(numbered(self._run, number, name), instead_of=before)
         except OtherValueError:  # somebody, or a write of which nothing was heard, came first: look again
             return

@@ -49,13 +49,13 @@ class FaultyVolume:
             return None if data is None else Content(data, None)
         return self._volume.read()
 
-    def read_at_once(self) -> Content | None:
+    def read_nowait(self) -> Content | None:
         """Nothing while a fault is set: `read` knows."""
-        return None if self._faults.active() else self._volume.read_at_once()
+        return None if self._faults.active() else self._volume.read_nowait()
 
-    def is_empty_at_once(self) -> bool:
+    def is_empty_nowait(self) -> bool:
         """Not while a fault is set."""
-        return not self._faults.active() and self._volume.is_empty_at_once()
+        return not self._faults.active() and self._volume.is_empty_nowait()
 
     def replace(self, data: bytes) -> None:
         """Stores it, forgets it, or fails."""

@@ -29,10 +29,10 @@ class Storage(Protocol):
         Of what was written through here no crash can take any back.
         """
 
-    def read_at_once(self) -> Content | None:
+    def read_nowait(self) -> Content | None:
         """What this node's kernel has now, without waiting for the disk; None where only `read` can tell."""
 
-    def is_empty_at_once(self) -> bool:
+    def is_empty_nowait(self) -> bool:
         """Whether there is no value, told without waiting; False also where only `read` can tell."""
 
     def replace(self, data: bytes) -> None:

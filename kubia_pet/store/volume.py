@@ -46,7 +46,7 @@ class Volume:
         self._file = AtomicFile(FILE, self.fsyncs.sync)
         self._value = ValueFile(path, limit, self._number_of)
         self._held = HeldDirectory(path)
-        self._tells_at_once = False  # its file system tells what it has in memory, as no network's does
+        self._tells_nowait = False  # its file system tells what it has in memory, as no network's does
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
         self._unconfirmed = False  # a rename or an unlink that is not fsynced: either value may survive
@@ -73,23 +73,23 @@ class Volume:
                 )
             return self._value.read(self._held.descriptor)
 
-    def read_at_once(self) -> Content | None:
+    def read_nowait(self) -> Content | None:
         """See Storage."""
         if not self._publishing.acquire(blocking=False):
             return None
         try:
-            return None if self._unconfirmed else self._value.read_at_once()
+            return None if self._unconfirmed else self._value.read_nowait()
         finally:
             self._publishing.release()
 
-    def is_empty_at_once(self) -> bool:
+    def is_empty_nowait(self) -> bool:
         """See Storage."""
         if not self._publishing.acquire(blocking=False):
             return False
         try:
-            if self._held.identity is None or self._unconfirmed or not self._tells_at_once:
+            if self._held.identity is None or self._unconfirmed or not self._tells_nowait:
                 return False
-            return self._value.is_missing_at_once(self._held.identity)
+            return self._value.is_missing_nowait(self._held.identity)
         finally:
             self._publishing.release()
 
@@ -210,7 +210,7 @@ class Volume:
             self._unconfirmed = False
 
     def _learn(self, file: int) -> None:
-        self._tells_at_once = prepare(file)
+        self._tells_nowait = prepare(file)
 
     def _read(self) -> Content | None:
         with self._publishing:

@@ -45,11 +45,11 @@ _BODILESS = {204, 304}
 class Work(Generic[T]):
     """What a request asks for, given its body; its outcome is compared by ==.
 
-    `at_once()` is the outcome without waiting for anything, UNKNOWN where only `do` can tell.
+    `nowait()` is the outcome without waiting for anything, UNKNOWN where only `do` can tell.
     """
 
     do: Callable[[bytes], asyncio.Future[T]]
-    at_once: Callable[[], T | Unknown] = lambda: UNKNOWN
+    nowait: Callable[[], T | Unknown] = lambda: UNKNOWN
 
 
 _DONE = web.RequestKey("DONE", tuple[Work[Any], object])
@@ -194,7 +194,7 @@ class ReplayingProtocol(web.RequestHandler):
             and self._size <= MAX_REPLAY_BYTES
             and done is not None
             and not is_large(done[1])
-            and _is_repeatable(response, request)
+            and _is_replayable(response, request)
             and admits()
         ):
             answer = _Answer(
@@ -224,7 +224,7 @@ class ReplayingProtocol(web.RequestHandler):
             is_own = self._own is not None and len(data) == self._size and data.startswith(self._read)
             answer = self._own if is_own else self._answers.get(data)
         if answer is not None and answer.may_hold():
-            self._repeat(answer, data)
+            self._replay(answer, data)
         else:
             self._parse(data)
 
@@ -243,13 +243,13 @@ class ReplayingProtocol(web.RequestHandler):
             self._size += len(data)
         super().data_received(data)
 
-    def _repeat(self, answer: _Answer, data: bytes) -> None:
+    def _replay(self, answer: _Answer, data: bytes) -> None:
         """Finds the outcome at once if that can be, and answers before anything else happens.
 
         Only while this client is alone: many who ask at the same time share more, and cost less.
         """
         began = time.monotonic()
-        outcome = answer.work.at_once() if self._connections.is_alone(self) else UNKNOWN
+        outcome = answer.work.nowait() if self._connections.is_alone(self) else UNKNOWN
         if outcome is UNKNOWN:
             self._connections.begin(self, essential=answer.essential)
             self.working = answer.work.do(data[answer.head_size :])
@@ -286,7 +286,7 @@ class ReplayingProtocol(web.RequestHandler):
             answer.count(time.monotonic() - began)
 
 
-def _is_repeatable(response: web.StreamResponse, request: web.Request) -> TypeGuard[web.Response]:
+def _is_replayable(response: web.StreamResponse, request: web.Request) -> TypeGuard[web.Response]:
     """Whether it may be given again, not by aiohttp, to a request that equals this one."""
     return (
         request.version == HttpVersion11

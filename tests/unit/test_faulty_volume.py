@@ -77,7 +77,7 @@ def test_a_broken_disk_cannot_be_read_either(volume: FaultyVolume, faults: Fault
     faults.set(Fault.DISK_ERROR, LONG)
     with pytest.raises(VolumeUnavailableError, match="cannot be read: Input/output error"):
         volume.read()
-    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read_nowait()) is None
 
 
 def test_a_read_only_disk_shows_at_a_look(volume: FaultyVolume, faults: Faults) -> None:

@@ -28,7 +28,7 @@ class ValueHandlers:
         self._witnesses = witnesses
         self._bodies = bodies
         self._changes = changes
-        self._reading = Work(lambda _: store.read(), store.read_at_once)
+        self._reading = Work(lambda _: store.read(), store.read_nowait)
 
     def routes(self) -> list[Route]:
         """Where they are."""
