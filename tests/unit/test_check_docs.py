@@ -75,5 +75,5 @@ def test_each_option_that_is_named_exists(document: str) -> None:
     known = {
         option for name in ("check", "probe") for each in main.commands[name].params for option in each.opts
     }
-    elsewhere = {"--cascade", "--pod", "--max-gathered"}  # kubectl's, and those of serve
+    elsewhere = {"--cascade", "--pod", "--max-gathered", "--max-value"}  # kubectl's, and those of serve
     assert set(re.findall(r"(?<![\w-])--[a-z]+[a-z-]*", document)) - known - elsewhere == set()
