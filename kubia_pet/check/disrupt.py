@@ -10,7 +10,7 @@ from kubia_pet.aio.interrupt import to_its_end
 from kubia_pet.check.life import Lives, back, kept, lives
 from kubia_pet.check.refusal import refusal, stateful_set
 from kubia_pet.check.result import CheckResult, Finding, Status, failed, unknown
-from kubia_pet.check.runner import Progress
+from kubia_pet.check.runner import Progress, timed
 from kubia_pet.check.trial import Trial, Written
 from kubia_pet.limits import DISRUPTION_TIMEOUT
 from kubia_pet.reach.kubectl import KubectlError, KubectlRefusedError, kubectl
@@ -37,14 +37,12 @@ class Disruptor:
 
     async def run(self, kind: str, results: Sequence[CheckResult], progress: Progress) -> CheckResult:
         """The result of this one, refused where it could destroy."""
-        check, began = f"disrupt.{kind}", time.monotonic()
         reason = refusal(self._target, results, kind)
-        finding = unknown(f"Refused: {reason}.") if reason else await self._tried(kind)
-        result = CheckResult(check, finding, time.monotonic() - began)
-        progress.ended(result)
-        return result
+        return await timed(f"disrupt.{kind}", self._tried(kind, reason), progress)
 
-    async def _tried(self, kind: str) -> Finding:
+    async def _tried(self, kind: str, reason: str | None) -> Finding:
+        if reason:
+            return unknown(f"Refused: {reason}.")
         ways: Mapping[str, Judged] = {
             "delete": Disruptor._delete,
             "scale": Disruptor._scale,

@@ -56,8 +56,8 @@ async def srv(scene: Scene) -> Finding:
     views = await _telling(scene)
     if not views:
         return unknown("No pod says what DNS tells it.")
-    if "pods" in scene.target.unseen and not any("no-host-names" in view.diagnostics for view in views):
-        return skipped(scene.target.unseen["pods"])
+    if "pods" in scene.target.unseen:
+        return _without_host_names(views) or skipped(scene.target.unseen["pods"])
     known = {pod.name for pod in scene.target.pods}
     while (found := _named(views, known)).cause and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.5)  # a DNS answer is used for its TTL
@@ -67,13 +67,8 @@ async def srv(scene: Scene) -> Finding:
 
 def _named(views: Sequence[PodView], pods: Collection[str]) -> Finding:
     """The finding for what these say; `pods` are all that can be seen from here, silent ones included."""
-    told = [
-        f"{view.name}: {view.diagnostics['no-host-names']}"
-        for view in views
-        if "no-host-names" in view.diagnostics
-    ]
-    if told:
-        return failed("no-host-names", "DNS has no host names for the pods.", *told)
+    if found := _without_host_names(views):
+        return found
     ready = {view.full_name for view in views if not view.unready}
     missing = {name: [view.name for view in views if name not in view.listed] for name in ready}
     lines = [f"{host_name(name)} is not in the list of {short(by)}" for name, by in missing.items() if by]
@@ -92,6 +87,15 @@ def _named(views: Sequence[PodView], pods: Collection[str]) -> Finding:
     if between := gaps(others, (name for view in views for name in view.remembered)):
         return warning("gap", f"DNS does not name {short(between)}, but pods after it.")
     return passed(f"DNS names {short(ready)}, as each of them sees it.")
+
+
+def _without_host_names(views: Sequence[PodView]) -> Finding | None:
+    told = [
+        f"{view.name}: {view.diagnostics['no-host-names']}"
+        for view in views
+        if "no-host-names" in view.diagnostics
+    ]
+    return failed("no-host-names", "DNS has no host names for the pods.", *told) if told else None
 
 
 async def roundtrip(scene: Scene) -> Finding:

@@ -53,25 +53,38 @@ async def run(checks: Sequence[Check], scene: Scene, progress: Progress) -> Repo
 async def _one(
     check: Check, needed: Sequence[asyncio.Task[CheckResult]], scene: Scene, progress: Progress
 ) -> CheckResult:
+    cause = await _failed_before(needed)
+    return await timed(check.id, _found(check, scene, cause), progress)
+
+
+async def _failed_before(needed: Sequence[asyncio.Task[CheckResult]]) -> str | None:
+    """The check from which it follows; None where all of them were worth their while."""
     for task in needed:
         before = await asyncio.shield(task)
         if before.finding.status is Status.FAILED:
-            return _ended(check, following(before.id), 0.0, progress)
+            return before.id
         if before.finding.follows:
-            return _ended(check, before.finding, 0.0, progress)
-    began = time.monotonic()
+            return before.finding.follows
+    return None
+
+
+async def _found(check: Check, scene: Scene, follows: str | None) -> Finding:
+    if follows:
+        return following(follows)
     try:
         async with asyncio.timeout(CHECK_TIMEOUT):
-            finding = await check.run(scene)
+            return await check.run(scene)
     except TimeoutError:
-        finding = unknown(f"It did not end within {CHECK_TIMEOUT:g} s.")
+        return unknown(f"It did not end within {CHECK_TIMEOUT:g} s.")
     except Exception as error:
         log.exception("The check %s failed by itself", check.id)
-        finding = unknown(f"The check itself failed ({type(error).__name__}): the log says why.")
-    return _ended(check, finding, time.monotonic() - began, progress)
+        return unknown(f"The check itself failed ({type(error).__name__}): the log says why.")
 
 
-def _ended(check: Check, finding: Finding, seconds: float, progress: Progress) -> CheckResult:
-    result = CheckResult(check.id, finding, seconds)
+async def timed(check: str, work: Awaitable[Finding], progress: Progress) -> CheckResult:
+    """The result under this id, of which `progress` is told."""
+    began = time.monotonic()
+    finding = await work
+    result = CheckResult(check, finding, time.monotonic() - began)
     progress.ended(result)
     return result

@@ -110,6 +110,8 @@ async def history(scene: Scene) -> Finding:
 async def _settled(scene: Scene) -> tuple[Ledgers, str]:
     """The ledgers when those of pods that have just started have asked their peers, too."""
     ledgers, reason = _ledgers(await scene.views())
+    # The check's own write makes a volume's last change its pod's again: what was amiss before it stays so.
+    amiss = {pod: ledger for pod, ledger in ledgers.items() if ledger["verdict"]["verdict"] in _WORST}
     deadline = asyncio.get_running_loop().time() + WITNESS_PATIENCE
     while (
         any(ledger["verdict"]["verdict"] == "unknown" for ledger in ledgers.values())
@@ -117,6 +119,7 @@ async def _settled(scene: Scene) -> tuple[Ledgers, str]:
     ):
         await asyncio.sleep(0.5)
         ledgers, reason = _ledgers(await scene.look())
+        ledgers = {**ledgers, **amiss}
     return ledgers, reason
 
 

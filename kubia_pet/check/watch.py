@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from kubia_pet.check.life import Life, back, kept, lives
 from kubia_pet.check.result import CheckResult, Finding, Status, failed, unknown
-from kubia_pet.check.runner import Progress
+from kubia_pet.check.runner import Progress, timed
 from kubia_pet.limits import WATCH_TIMEOUT
 from kubia_pet.reach.target import Target
 
@@ -14,11 +14,7 @@ Say = Callable[[str], None]
 
 async def watch(target: Target, kind: str, say: Say, progress: Progress) -> CheckResult:
     """What became of a disruption of this kind, which somebody else does within WATCH_TIMEOUT seconds."""
-    check, began = f"disrupt.{kind}", time.monotonic()
-    finding = await _watched(target, kind, say)
-    result = CheckResult(check, finding, time.monotonic() - began)
-    progress.ended(result)
-    return result
+    return await timed(f"disrupt.{kind}", _watched(target, kind, say), progress)
 
 
 async def _watched(target: Target, kind: str, say: Say) -> Finding:

@@ -8,6 +8,7 @@ from kubia_pet.check.scene import Scene
 from kubia_pet.check.trial import Written
 from kubia_pet.check.view import code_of, short
 from kubia_pet.client.errors import AskError, NotReachedError, NotTriedError, RefusedError
+from kubia_pet.reach.hopeless import HOPELESS
 from kubia_pet.reach.target import last_words
 
 _BY_CODE = {  # what a pod says of its volume
@@ -75,12 +76,8 @@ async def _in_logs(scene: Scene) -> Finding | None:
 def _not_tried(refused: Sequence[Written], lines: Sequence[str]) -> Finding:
     """Nothing was written there, and why: that says nothing of the volume."""
     statuses = {part.refusal.status for part in refused if isinstance(part.refusal, RefusedError)}
-    if 401 in statuses:  # noqa: PLR2004
-        return skipped("Writing needs a token: give its file with --token-file.")
-    if 405 in statuses:  # noqa: PLR2004
-        return skipped(
-            "This version of kubia-pet takes no conditional writes: values could not be put back safely."
-        )
+    if hopeless := [sentence for status, sentence in HOPELESS.items() if status in statuses]:
+        return skipped(hopeless[0])
     if all(isinstance(part.refusal, NotTriedError) for part in refused):
         return skipped(lines[0])
     if all(isinstance(part.refusal, NotReachedError) for part in refused):

@@ -100,7 +100,9 @@ class PodClient:
         breaks off, as it may then.
         """
         try:
-            answer = await self.ask("PUT", "data", data=stored.data, headers={"If-Match": '"-"'})
+            answer = await self.ask(
+                "PUT", "data", data=stored.data, headers=_WITH_CODES | {"If-Match": '"-"'}
+            )
         except UnansweredError as error:
             raise NotTriedError(f"{error} when asked whether it takes its own value back") from error
         if answer.status != HTTPStatus.PRECONDITION_FAILED:

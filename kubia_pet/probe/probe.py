@@ -82,6 +82,10 @@ class Probe:
             raise UnreachableError(f"{error.pod} {error}.") from error
         except AskError as error:
             raise UnreachableError(f"{self._target.where} {error}.") from error
+        seen = [pod.name for pod in self._target.pods if pod.name in self._kept]
+        empty = [name for name in seen if self._kept.get(name) is None]
+        if empty and not self._target.may_remove:
+            raise UnreachableError(f"{empty[0]} has no value, and these rights do not suffice to remove one.")
 
     async def _first_look(self, pod: PodClient) -> None:
         try:

@@ -23,7 +23,7 @@ async def run_probe(way: Way, *, through: str, seconds: float | None, output: st
         try:
             async with reach(way) as target:
                 probe = Probe(target, through)
-                with metrics_port(port) as publish, live(console if output == "table" else errors) as draw:
+                with metrics_port(port) as publish, live(errors) as draw:
 
                     def watch(snapshot: Snapshot) -> None:
                         publish(snapshot)

@@ -23,7 +23,7 @@ _VERDICTS = {
 @contextmanager
 def live(console: Console) -> Iterator[Callable[[Snapshot], None]]:
     """What to show the account with while it grows; it shows nothing where there is no terminal."""
-    if not console.is_terminal:
+    if not console.file.isatty():  # rich takes FORCE_COLOR for a terminal, which a log has too
         yield lambda _: None
         return
     with Live(console=console, transient=True, auto_refresh=False) as drawn:

@@ -12,14 +12,8 @@ from kubia_pet.limits import PROBE_FULL_SPEED, PROBE_LIST_PAUSE, PROBE_PAUSE
 from kubia_pet.probe.account import Account
 from kubia_pet.probe.kept import Kept
 from kubia_pet.probe.numbered import Kind, numbered, sighting
+from kubia_pet.reach.hopeless import HOPELESS
 from kubia_pet.reach.way import UnreachableError
-
-_HOPELESS = {
-    401: "Writing needs a token: give its file with --token-file.",
-    403: "Writing is forbidden here: with kubectl it takes the right to update pods/proxy.",
-    413: "A pod has a value over its --max-value, which could not be put back.",
-    405: "This version of kubia-pet takes no conditional writes: values could not be put back safely.",
-}
 
 
 class Traffic:
@@ -114,7 +108,7 @@ class Traffic:
             return
         except AskError as error:
             account.refused()
-            reason = _HOPELESS.get(error.status) if isinstance(error, RefusedError) else None
+            reason = HOPELESS.get(error.status) if isinstance(error, RefusedError) else None
             if reason and not self._account.has_acknowledged:  # later it may be an API server that starts
                 raise UnreachableError(reason) from error
             return

@@ -83,12 +83,21 @@ async def _last_words(process: asyncio.subprocess.Process) -> str:
 async def _listening(process: asyncio.subprocess.Process, path: Path, said: Awaitable[str]) -> None:
     try:
         async with asyncio.timeout(KUBECTL_START_TIMEOUT):
-            while not path.exists():  # noqa: ASYNC240 - a look at a directory of our own
+            while not await _takes_connections(path):  # it is there a moment before that
                 if process.returncode is not None:
                     raise UnreachableError(f"kubectl proxy ended: {await said or process.returncode}")
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise UnreachableError(f"kubectl proxy did not start within {KUBECTL_START_TIMEOUT:g} s.") from None
+
+
+async def _takes_connections(path: Path) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def listed(api: PodClient, path: str) -> tuple[dict[str, Any], ...] | None:

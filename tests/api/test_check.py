@@ -206,6 +206,18 @@ def test_without_a_terminal_there_is_one_plain_line_for_each_check(pets: LocalSe
     assert len(re.findall(r"^[a-z.]+ +(passed|skipped) ", done.stdout, re.MULTILINE)) == 13
 
 
+def test_colours_that_are_forced_make_no_log_a_terminal(pets: LocalSet) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "check", pets.public_url],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"FORCE_COLOR": "1"},
+    )
+    assert "\x1b[32mpassed" in done.stdout
+    assert done.stderr == "", "nothing is redrawn"
+
+
 # One pod alone
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
+import json
 import re
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,8 +15,14 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
+from kubia_pet.check.name_servers import NameServers
+from kubia_pet.check.run import Wanted, run_checks
+from kubia_pet.local.proxy import PublicService
+from kubia_pet.reach.way import Way
 from tests.support.bad_peers import answers, peer
-from tests.support.dns_server import NAME, SERVICE, Reply, rcode
+from tests.support.dns_server import NAME, SERVICE, NameServer, Reply, Zone, rcode
+from tests.support.local_set import free_ports
+from tests.support.pod import until
 from tests.support.verdict import PetSet, Verdict, check
 
 pytestmark = pytest.mark.timeout(120)
@@ -191,6 +199,71 @@ def test_a_reused_address_leads_to_another_pod(pets: PetSet) -> None:
     assert "kubia-1" in verdict.evidence("dns.roundtrip")
 
 
+async def test_another_program_at_the_address_of_a_pod(pets: PetSet) -> None:
+    page = answers(b"Client sent an HTTP request to an HTTPS server.", "400 Bad Request")
+    async with peer(page) as port:
+        pets.zone.add("kubia-2", port)
+        verdict = await asyncio.to_thread(check, *pets.inside)
+    assert verdict.cause == "not-a-pet", verdict.members
+    assert "kubia-2" in verdict.evidence("dns.roundtrip")
+
+
+def test_a_name_that_leads_nowhere(pets: PetSet) -> None:
+    def without_address(query: dns.message.Message, via: str) -> Reply:
+        if query.question[0].name.to_text() == f"kubia-1.{SERVICE}":
+            return dns.message.make_response(query)
+        return pets.zone(query, via)
+
+    pets.names.script = without_address
+    verdict = check(*pets.inside)
+    assert verdict.cause == "stale-record", verdict.members
+    assert f"kubia-1.{NAME} is nowhere" in verdict.evidence("dns.srv")
+
+
+def test_where_nobody_can_be_reached_no_record_is_blamed(pets: PetSet) -> None:
+    """As from a pod that no network policy lets in."""
+    for pod in pets.pods:
+        pets.zone.add(pod.name, 1)
+    verdict = check(*pets.inside)
+    assert verdict.exit == 3, verdict.members
+    assert "network policies" in verdict.evidence("dns.roundtrip")
+
+
+def test_the_first_pod_is_missed_where_others_remember_it(tmp_path: Path) -> None:
+    with PetSet(tmp_path) as pets:
+        for pod in pets.pods:
+            urllib.request.urlopen(pod.url, timeout=10).close()  # noqa: S310 - our own: it sees the others
+        until("kubia-1 to remember", lambda: "kubia-0." in remembered(pets), 30)
+        pets.pods[0].terminate()
+        del pets.zone.pods[f"kubia-0.{SERVICE}"]
+        for where in (pets.inside, (pets.pods[1].url,)):
+            verdict = check(*where)
+            assert (verdict.exit, verdict.warnings.get("dns.srv")) == (0, "gap"), verdict.members
+            assert "kubia-0" in verdict.evidence("dns.srv")
+
+
+def remembered(pets: PetSet) -> str:
+    """All that kubia-1's ledger says."""
+    with urllib.request.urlopen(f"{pets.pods[1].url}/ledger", timeout=10) as answer:  # noqa: S310 - our own
+        return str(answer.read())
+
+
+async def test_a_public_service_that_leads_to_a_pod_that_dns_does_not_name(tmp_path: Path) -> None:
+    """As with publishNotReadyAddresses; and as a cache does for a while where that pod is ready."""
+    with PetSet(tmp_path, "--faults") as pets:
+        endpoints = {pod.name: ("127.0.0.1", pets.port(pod)) for pod in pets.pods}
+        del pets.zone.pods[f"kubia-2.{SERVICE}"]
+        port = free_ports(1)
+        async with PublicService(endpoints, "127.0.0.1", port):
+            public = f"--public=http://127.0.0.1:{port}"
+            verdict = await asyncio.to_thread(check, *pets.inside, public)
+            assert verdict.exit == 0, verdict.members
+            fault = urllib.request.Request(f"{pets.pods[2].url}/faults/not-ready?for=60s", method="PUT")  # noqa: S310 - our own
+            await asyncio.to_thread(urllib.request.urlopen, fault)
+            verdict = await asyncio.to_thread(check, *pets.inside, public)
+    assert (verdict.cause, verdict.exit) == ("reaches-unready", 1), verdict.members
+
+
 # Whether it stays
 
 
@@ -200,7 +273,8 @@ def test_answers_that_come_and_go(pets: PetSet) -> None:
 
     def flapping(query: dns.message.Message, via: str) -> Reply:
         question = query.question[0]
-        if question.name.to_text() == SERVICE and next(turns) % 3 == 2:
+        asked = question.name.to_text(), question.rdtype
+        if asked == (SERVICE, dns.rdatatype.SRV) and next(turns) % 3 == 2:
             return answer(
                 query,
                 *[f"{SERVICE} SRV 0 50 {port} {name}" for name, (port, _) in list(everybody.items())[:2]],
@@ -209,7 +283,7 @@ def test_answers_that_come_and_go(pets: PetSet) -> None:
 
     pets.names.script = flapping
     verdict = check(*pets.inside)
-    assert verdict.statuses["dns.steady"] == "failed"
+    assert verdict.cause == "flaps", verdict.members
     assert re.search(rf"kubia-2\.{NAME} in [789] of 12 answers", verdict.evidence("dns.steady"))
 
 
@@ -228,6 +302,37 @@ def test_a_cache_that_lets_go_of_an_old_answer_meanwhile_is_no_name_server_that_
 
     pets.names.script = cached
     verdict = check(*pets.inside)
+    assert verdict.statuses["dns.steady"] == "passed", verdict.members
+
+
+def test_name_servers_that_differ(
+    pets: PetSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, as only resolv.conf names several."""
+    known = dict(pets.zone.pods)
+    known.pop(f"kubia-2.{SERVICE}")
+    with NameServer(Zone(known)) as knows_less:
+        two = NameServers(NAME, None)
+        two.servers = [pets.names.address, knows_less.address]
+        monkeypatch.setattr("kubia_pet.check.dns_asked.NameServers", lambda *_: two)
+        way = Way(service=NAME, nameserver=pets.names.address, port=1)
+        exit_ = asyncio.run(run_checks(way, Wanted("json")))
+    verdict = Verdict(exit_, json.loads(capsys.readouterr().out))
+    assert verdict.cause == "name-servers-differ", verdict.members
+
+
+def test_one_change_while_pods_are_asked_is_a_cache_that_let_go(pets: PetSet) -> None:
+    began = time.monotonic()
+    everybody = dict(pets.zone.pods)
+
+    def cached(query: dns.message.Message, via: str) -> Reply:
+        fewer = asked_at and time.monotonic() - asked_at[0] < 2.5
+        pets.zone.pods = dict(list(everybody.items())[:2]) if fewer else dict(everybody)
+        return pets.zone(query, via)
+
+    asked_at = [began]
+    pets.names.script = cached
+    verdict = check(pets.pods[0].url)
     assert verdict.statuses["dns.steady"] == "passed", verdict.members
 
 

@@ -1,18 +1,24 @@
 """`check --namespace`: real kubectl, a stand-in for the API server, real pods behind it."""
 
+import asyncio
 import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
+from kubia_pet.check.run import Wanted, run_checks
+from kubia_pet.reach.way import Way
+from tests.api.test_check_watch import watching
 from tests.support.api_server import NAMESPACE, ApiServer
-from tests.support.pod import until
+from tests.support.pod import Pod, until
 from tests.support.verdict import PROGRAM, PetSet, Probing, Verdict, check
 
 pytestmark = [
@@ -22,6 +28,7 @@ pytestmark = [
     ),
 ]
 LABELS = {"app": "kubia"}
+SPEC = {"serviceName": "kubia", "volumeClaimTemplates": [{}]}
 OWNER = [{"kind": "StatefulSet", "name": "kubia"}]
 
 
@@ -43,7 +50,7 @@ def service(name: str, **spec: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def pets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PetSet]:
-    with PetSet(tmp_path_factory.mktemp("set")) as started:
+    with PetSet(tmp_path_factory.mktemp("set"), "--faults") as started:
         yield started
 
 
@@ -52,11 +59,15 @@ def api(pets: PetSet, tmp_path: Path) -> Iterator[ApiServer]:
     urls = {each.name: each.url for each in pets.pods}
     objects = {
         "pods": [pod(name) for name in urls],
-        "statefulsets": [{"metadata": {"name": "kubia"}, "spec": {"serviceName": "kubia", "replicas": 3}}],
+        "statefulsets": [{"metadata": {"name": "kubia"}, "spec": SPEC | {"replicas": 3}}],
         "services": [service("kubia", clusterIP="None"), service("kubia-public")],
     }
     with ApiServer(tmp_path, urls, objects, {"kubia-public": list(urls)}) as started:
         yield started
+
+
+def change(method: str, url: str) -> None:
+    urlopen(Request(url, method=method), timeout=10).close()  # noqa: S310 - our own
 
 
 def checked(api: ApiServer, *arguments: str, env: Mapping[str, str] | None = None) -> Verdict:
@@ -91,11 +102,52 @@ def test_pods_of_a_deployment_are_told_by_their_owner(api: ApiServer) -> None:
     assert "run by a ReplicaSet" in verdict.evidence("identity")
 
 
-def test_an_empty_dir_is_no_volume(api: ApiServer) -> None:
+def test_pods_that_call_themselves_otherwise(api: ApiServer, pets: PetSet) -> None:
+    api.pods |= {"kubia-1": pets.pods[2].url, "kubia-2": pets.pods[1].url}
+    verdict = checked(api)
+    assert (verdict.cause, verdict.exit) == ("other-name", 1)
+    assert "kubia-1 calls itself kubia-2" in verdict.evidence("identity")
+
+
+@pytest.mark.parametrize(
+    "instead", [{"status": {"phase": "Pending"}}, None], ids=["it is pending", "it is not there"]
+)
+def test_a_pod_that_does_not_run(api: ApiServer, instead: dict[str, Any] | None) -> None:
+    last = api.objects["pods"].pop()
+    if instead:
+        api.objects["pods"].append(last | instead)
+    verdict = checked(api)
+    assert (verdict.cause, verdict.exit) == ("missing-pod", 1), verdict.members
+    assert "kubia-2 does not run" in verdict.evidence("identity")
+
+
+def test_a_pod_that_is_stopped(api: ApiServer, pets: PetSet) -> None:
+    process = pets.pods[2].process
+    process.send_signal(signal.SIGSTOP)
+    try:
+        verdict = checked(api)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    assert (verdict.cause, verdict.exit) == ("no-answer", 1), verdict.members
+    assert "kubia-0 does not reach kubia-2: timeout" in verdict.evidence("cluster.view")
+
+
+def test_an_empty_dir_is_no_volume_where_no_ledger_has_seen_the_mount(api: ApiServer) -> None:
+    api.hidden = {"ledger"}
     api.objects["pods"][1]["spec"]["volumes"] = [{"name": "data", "emptyDir": {}}]
     verdict = checked(api)
     assert verdict.cause == "not-a-volume"
     assert "kubia-1 has an emptyDir at /var/data" in verdict.evidence("volume.mounted")
+
+
+@pytest.mark.parametrize("hidden", [set(), {"ledger"}], ids=["with a ledger", "without one"])
+def test_an_empty_dir_beside_the_volume_is_none_of_its_business(api: ApiServer, hidden: set[str]) -> None:
+    api.hidden = hidden
+    for each in api.objects["pods"]:
+        each["spec"]["volumes"].append({"name": "cache", "emptyDir": {}})
+        each["spec"]["containers"][0]["volumeMounts"].append({"name": "cache", "mountPath": "/vault/secrets"})
+    verdict = checked(api)
+    assert verdict.exit == 0, verdict.members
 
 
 def test_an_address_that_is_another_pods_is_told_from_what_the_api_server_knows(api: ApiServer) -> None:
@@ -111,6 +163,87 @@ def test_a_service_that_misses_a_pod_and_one_that_leads_elsewhere(api: ApiServer
     verdict = checked(api)
     assert (verdict.cause, verdict.exit) == ("misses-pod", 1)
     assert "never leads to kubia-2" in verdict.evidence("public")
+
+
+def test_a_service_that_leads_to_another_sets_pod(api: ApiServer, tmp_path: Path) -> None:
+    with Pod(tmp_path / "web", name="web-0") as stranger:
+        api.pods["web-0"] = stranger.url
+        api.services["kubia-public"] = [*api.services["kubia-public"], "web-0"]
+        verdict = checked(api)
+    assert (verdict.cause, verdict.exit) == ("strangers", 1), verdict.members
+
+
+def test_a_service_that_leads_to_a_pod_that_is_not_ready(api: ApiServer, pets: PetSet) -> None:
+    last = pets.pods[2].url
+    change("PUT", f"{last}/faults/not-ready?for=60s")
+    try:
+        verdict = checked(api)
+    finally:
+        change("DELETE", f"{last}/faults")
+    assert (verdict.cause, verdict.exit) == ("reaches-unready", 1), verdict.members
+
+
+def test_the_public_service_is_the_one_that_selects_most_pods(api: ApiServer) -> None:
+    for each in api.objects["pods"]:
+        each["metadata"]["labels"] = LABELS | {"name": each["metadata"]["name"]}
+    only_one = service("a-pod-of-its-own", selector={"name": "kubia-0"})
+    api.objects["services"] = [only_one, *api.objects["services"]]
+    api.services["a-pod-of-its-own"] = ["kubia-0"]
+    verdict = checked(api)
+    assert verdict.statuses["public"] == "passed"
+    assert "/services/kubia-public/" in verdict.evidence("public")
+
+
+def test_nothing_is_written_to_a_pod_from_which_it_could_not_be_removed(api: ApiServer) -> None:
+    api.forbidden = {"delete"}
+    verdict = checked(api)
+    assert verdict.statuses["volume.writable"] == verdict.statuses["durable"] == "skipped", verdict.members
+    assert "do not suffice to remove one again" in verdict.evidence("volume.writable")
+    probed = subprocess.run(
+        [*PROGRAM, "probe", "--namespace", NAMESPACE],
+        capture_output=True,
+        text=True,
+        env=os.environ | api.kubeconfig,
+        check=False,
+    )
+    assert (probed.returncode, probed.stdout) == (3, "")
+    assert "do not suffice to remove one" in probed.stderr
+
+
+# Disruptions
+
+
+def test_a_pod_that_does_not_come_back(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, as that is given up after minutes only."""
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(
+        f'#!/bin/sh\ncase "$*" in *delete*) ;; *) exec {shutil.which("kubectl")} "$@";; esac\n'
+    )
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
+    monkeypatch.setattr("kubia_pet.check.disrupt.DISRUPTION_TIMEOUT", 2.0)
+    exit_ = asyncio.run(run_checks(Way(namespace=NAMESPACE), Wanted("json", ("delete",))))
+    verdict = Verdict(exit_, json.loads(capsys.readouterr().out))
+    assert (verdict.cause, verdict.exit) == ("not-back", 1), verdict.members
+    assert "kubia-2 is not back" in verdict.evidence("disrupt.delete")
+
+
+def test_a_pod_that_comes_back_on_the_node_where_it_was(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
+    with watching(tmp_path, "--namespace", NAMESPACE, "--disrupt=move") as watch:
+        assert "kubectl cordon node-1" in watch.said
+        assert f"kubectl --namespace {NAMESPACE} delete pod kubia-2" in watch.said
+        api.objects["pods"][2]["metadata"]["uid"] = "another"
+        verdict = watch.verdict()
+    assert (verdict.cause, verdict.exit) == ("not-moved", 1), verdict.members
+
+
+# What is silent, or may not be seen
 
 
 def test_a_pod_that_runs_but_does_not_answer_is_told_with_its_last_words(api: ApiServer) -> None:

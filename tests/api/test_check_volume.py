@@ -98,6 +98,24 @@ def test_one_volume_for_two_pods(tmp_path: Path) -> None:
     assert {"volume.writable", "volume.history", "durable"} <= verdict.followed
 
 
+def test_a_ledger_that_cannot_be_kept_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "data-kubia-1").mkdir()
+    (tmp_path / "data-kubia-1" / ".kubia-pet").write_text("in its place")
+    with PetSet(tmp_path, replicas=2) as pets:
+        verdict = check(pets.pods[0].url)
+    assert verdict.warnings == {"volume.history": "ledger-fault"}, verdict.members
+    assert verdict.statuses["volume.own"] == "unknown"
+
+
+def test_a_value_that_was_changed_beside_the_pod_is_a_warning(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=2) as pets:
+        ask("POST", pets.pods[1].url, "posted")
+        (pets.pods[1].data_dir / "kubia.txt").write_bytes(b"by kubectl exec")
+        until("it to be seen", lambda: verdict_of(pets.pods[1]) == "changed-outside", 30)
+        verdict = check(pets.pods[0].url)
+    assert (verdict.exit, verdict.warnings) == (0, {"volume.history": "changed-outside"}), verdict.members
+
+
 # What the ledgers and the witnesses tell
 
 

@@ -21,7 +21,8 @@ class ApiServer:
     """Lists objects and proxies to pods as the real one does; kubectl is told of it by `kubeconfig`.
 
     `pods` maps names to URLs, `services` to the pods that each request may go to, in turn. Lists in
-    `forbidden` may not be asked for.
+    `forbidden` may not be asked for, nor may anything be deleted where "delete" is there; of pods what is in
+    `hidden` is not there.
     """
 
     directory: Path
@@ -29,6 +30,7 @@ class ApiServer:
     objects: dict[str, list[dict[str, Any]]]  # by the plural of their kind
     services: dict[str, Sequence[str]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)  # paths
     refuses_changes: bool = False  # as while the authorizer is not ready yet
     refused: int = 0  # changes
     asked_for_nobody: int = 0  # requests to pods that are not there
@@ -71,6 +73,7 @@ class ApiServer:
         app.router.add_get(base + "/{kind}", self._list)
         app.router.add_get(f"/apis/apps/v1/namespaces/{NAMESPACE}" + "/{kind}", self._list)
         app.router.add_get(base + "/pods/{name}", self._get)
+        app.router.add_post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._review)
         app.router.add_get(base + "/pods/{name}/log", self._log)
         app.router.add_route("*", base + "/{kind}/{name}/proxy/{path:.*}", self._proxy)
         async with aiohttp.ClientSession(auto_decompress=False) as self._session:
@@ -100,6 +103,11 @@ class ApiServer:
         found = [each for each in self.objects["pods"] if each["metadata"]["name"] == name]
         return web.json_response(found[0]) if found else _status(HTTPStatus.NOT_FOUND, "not found")
 
+    async def _review(self, request: web.Request) -> web.Response:
+        wanted = (await request.json())["spec"]["resourceAttributes"]
+        allowed = wanted["verb"] not in self.forbidden
+        return web.json_response({"status": {"allowed": allowed}}, status=HTTPStatus.CREATED)
+
     async def _log(self, request: web.Request) -> web.Response:
         path = self.directory / f"{request.match_info['name']}.log"
         return web.Response(text=path.read_text() if path.exists() else "")
@@ -116,6 +124,8 @@ class ApiServer:
         if name not in self.pods:
             self.asked_for_nobody += 1
             return _status(HTTPStatus.NOT_FOUND, f'pods "{name}" not found')
+        if request.match_info["path"] in self.hidden:
+            return web.Response(status=HTTPStatus.NOT_FOUND, text="404: Not Found")
         url = f"{self.pods[name]}/{request.match_info['path']}"
         headers = {k: v for k, v in request.headers.items() if k not in {"Host", "Authorization"}}
         try:

@@ -40,6 +40,9 @@ MIXED = report(
 )
 
 
+ODD = failed("not-a-pet", "It says \x00\x1b[31m<b>&\ud800.", "]]> \x0b")
+
+
 # Exit status
 
 
@@ -108,9 +111,13 @@ def test_the_junit_document_counts_its_cases_and_gives_each_one_outcome_at_most(
     assert "kubia is 10.0.0.7" in (failure.text or "")
 
 
+def test_notes_are_the_suites_own() -> None:
+    (suite,) = fromstring(as_junit(MIXED))  # noqa: S314 - our own
+    assert suite.findtext("system-out") == "a note"
+
+
 def test_what_a_stranger_sends_cannot_break_the_xml() -> None:
-    odd = failed("not-a-pet", "It says \x00\x1b[31m<b>&\ud800.", "]]> \x0b")
-    (suite,) = fromstring(as_junit(report(dns_roundtrip=odd)))  # noqa: S314 - our own
+    (suite,) = fromstring(as_junit(report(dns_roundtrip=ODD)))  # noqa: S314 - our own
     assert "<b>&" in (next(suite.iter("failure")).get("message") or "")
 
 
@@ -147,6 +154,15 @@ def test_a_terminal_has_colours_unless_it_is_told_not_to() -> None:
 
 def test_words_of_a_stranger_are_no_markup() -> None:
     assert "[red]x[/red]" in printed(report(a=failed("gap", "[red]x[/red]")), terminal=True)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_stranger_sends_can_be_encoded_and_tells_no_terminal_anything(*, terminal: bool) -> None:
+    assert as_json(report(dns_roundtrip=ODD)).encode()
+    text = printed(report(dns_roundtrip=ODD), terminal=terminal)
+    assert text.encode()
+    assert "\x1b[31m<b>" not in text
+    assert "It says \ufffd\ufffd[31m<b>&\ufffd." in text
 
 
 def test_every_status_is_told() -> None:
