@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import logging
 import os
 import stat
 import time
@@ -13,6 +14,7 @@ from kubia_pet.store.errors import VolumeLockedError, VolumeUnusableError, reaso
 from kubia_pet.store.ledger_file import open_directory, open_in_place
 
 LOCK = "lock"
+log = logging.getLogger(__name__)
 
 
 class Locked(NamedTuple):
@@ -47,7 +49,7 @@ def open_locked(path: Path, *, wait: float) -> Locked:
         ) from error
     locked = None
     try:
-        while (locked := _try_lock(directory)) is None:
+        while (locked := _try_lock(path, directory)) is None:
             if time.monotonic() >= deadline:
                 raise VolumeLockedError(  # noqa: TRY301 - the directory is closed below
                     f"{path} is locked by another process: a kubia-pet that is still ending, a "
@@ -100,11 +102,11 @@ def _mount_of(path: Path) -> Mount:
     return mount_of(str(path.absolute()), table)
 
 
-def _try_lock(directory: int) -> Locked | None:
+def _try_lock(path: Path, directory: int) -> Locked | None:
     """None where another process has one of the two locks."""
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return Locked(directory, _lock_file(directory))
+        return Locked(directory, _lock_file(path, directory))
     except BlockingIOError:
         return None
     except OSError as error:
@@ -113,32 +115,45 @@ def _try_lock(directory: int) -> Locked | None:
         ) from error
 
 
-def _lock_file(directory: int) -> int | None:
+def _lock_file(path: Path, directory: int) -> int | None:
     """A file that is never renamed, locked: on NFS by the server, where a directory's lock is the node's own.
 
     NFS locks what is open for writing only (EBADF, flock(2)). Elsewhere it is not: that would keep an
-    administrator from remounting the volume read-only. None where there can be no such file, or no such lock;
-    raises BlockingIOError where another process has it.
+    administrator from remounting the volume read-only. None, which is logged, where there can be no such file,
+    or no such lock; raises BlockingIOError where another process has it.
     """
     try:
         ledger = open_directory(directory)
-    except OSError:
-        return None
-    try:
-        for how in (os.O_RDONLY, os.O_RDWR):
-            file = open_in_place(ledger, LOCK, how)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                os.close(file)
-                if error.errno != errno.EBADF:
-                    raise
-            else:
-                return file
+        try:
+            return _locked_in(ledger)
+        finally:
+            os.close(ledger)
     except BlockingIOError:
         raise
-    except OSError:
+    except OSError as error:
+        log.warning(
+            "%s is locked by its directory alone (%s): on a network file system a pod on another node may "
+            "have it, too",
+            path,
+            reason(error),
+        )
         return None
-    finally:
-        os.close(ledger)
-    return None
+
+
+def _locked_in(ledger: int) -> int:
+    try:
+        return _locked(ledger, os.O_RDONLY)
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+    return _locked(ledger, os.O_RDWR)
+
+
+def _locked(ledger: int, how: int) -> int:
+    file = open_in_place(ledger, LOCK, how)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file

@@ -188,8 +188,8 @@ class Ledger:
     def _keep(self, record: Record, *, ended: bool = False) -> None:
         """Writes what is new.
 
-        Where another process began here meanwhile its ledger stays, but for what was found: it has this start,
-        too, so that neither loses one, and both see it.
+        Where another process began here meanwhile its ledger stays, but for what was found: it has this
+        start, too, so that neither loses one, and both see it.
         """
         on_disk = self._on_disk(record)
         intruder = None if on_disk is None else intruded(record, on_disk)
