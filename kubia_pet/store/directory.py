@@ -119,8 +119,8 @@ def _lock_file(path: Path, directory: int) -> int | None:
     """A file that is never renamed, locked: on NFS by the server, where a directory's lock is the node's own.
 
     NFS locks what is open for writing only (EBADF, flock(2)). Elsewhere it is not: that would keep an
-    administrator from remounting the volume read-only. None, which is logged, where there can be no such file,
-    or no such lock; raises BlockingIOError where another process has it.
+    administrator from remounting the volume read-only. None, which is logged, where there can be no such
+    file, or no such lock; raises BlockingIOError where another process has it.
     """
     try:
         ledger = open_directory(directory)
