@@ -115,6 +115,7 @@ MAX_KEPT_BYTES = 64 * MIB  # of values that are remembered until they are put ba
 MAX_LEDGER_BYTES = 1 << 19  # of a peer's ledger, which names all that it remembers
 LEDGER_CONCURRENCY = 4  # ledgers on their way at the same time
 LEDGER_PATIENCE = 0.2  # that watchers wait for one
+LEDGER_PAUSE = 5.0  # until one that could not be had is asked for again
 
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
