@@ -2,8 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 IMAGE ?= kubia-pet:dev
+# The base image. Unset: the Dockerfile's; a release's, by digest, is in image/base/Dockerfile.
+BASE ?=
 # For make package: interpreters, by path or name. Unset: this environment's, and those that pyenv has.
 PYTHONS ?=
+
+LOCK := uv pip compile --custom-compile-command 'make lock' --quiet --upgrade --universal --python-version 3.13 --generate-hashes
 
 # Most tests wait for others, not for the processor: several at a time, each file in one process.
 TOGETHER := -n 4 --dist loadfile
@@ -46,9 +50,10 @@ torture: .venv/test ## Run the long forms of the crash, fault and load tests
 labs: .venv/test ## Type the labs as a learner would, those of the cluster too; needs what make e2e needs
 	KUBIA_PET_IMAGE=$(IMAGE) $(BIN)/python -m pytest -s tests/labs tests/e2e/test_labs.py
 
-lock: ## Lock the image's dependencies anew; needs uv
-	uv pip compile --universal --python-version 3.13 --generate-hashes --extra fast pyproject.toml -o requirements.lock
-	echo 'hatchling>=1.27' | uv pip compile --universal --python-version 3.13 --generate-hashes - -o requirements-build.lock
+lock: ## Lock the newest versions of what the image and a release are made of; needs uv
+	$(LOCK) --extra fast pyproject.toml -o requirements.lock
+	echo 'hatchling>=1.27' | $(LOCK) - -o requirements-build.lock
+	printf '%s\n' build 'click>=8.4' 'hatchling>=1.27' 'pyyaml>=6' | $(LOCK) --constraint requirements-build.lock - -o requirements-release.lock
 
 reproducible: ## Build the image twice by BuildKit and compare the layers
 	image/reproducible
@@ -57,7 +62,7 @@ arm64: ## Build the image for arm64 and try it, under emulation where this is an
 	image/arm64
 
 image: ## Build the container image
-	docker build -t $(IMAGE) .
+	docker build -t $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) .
 
 container: .venv/test ## Test the container image; needs a Docker engine
 	$(BIN)/python -m pytest -s tests/container

@@ -50,8 +50,8 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     from kubia_pet.discovery import service_of
     from kubia_pet.limits import DRAIN_TIME, LOCK_WAIT
     from kubia_pet.store import VolumeUnusableError
+    from kubia_pet.token_file import TokenUnusableError
     from kubia_pet.web.server import serve as serve_pod
-    from kubia_pet.web.token import TokenUnusableError
 
     settings = Settings(**given)
     if end_with_stdin:
@@ -153,14 +153,15 @@ def adopt(host: str | None, port: int | None, token_file: Path | None) -> None:
     """Have the pod on this machine, or in this container, take its volume as it is."""
     from kubia_pet.client.adopt import adopt as ask_to_adopt
     from kubia_pet.client.health import words_of_process_1
+    from kubia_pet.token_file import TokenUnusableError, read_token
 
     with serve.make_context("serve", words_of_process_1("kubia-pet", "serve")) as context:
         given = context.params
     file = token_file or given["token_file"]
     try:
-        token = file.read_text().strip() if file else None
-    except OSError as error:
-        raise click.ClickException(f"{file} cannot be read: {error.strerror}.") from error
+        token = read_token(file) if file else None
+    except TokenUnusableError as error:
+        raise click.ClickException(str(error)) from error
     done, sentence = ask_to_adopt(
         host or given["host"] or "127.0.0.1", port or given["port"], token=token, timeout=5
     )

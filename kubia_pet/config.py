@@ -106,7 +106,7 @@ class Settings:
 
 
 class _Option(click.Option):
-    """An option whose environment variable may be set to nothing, and that is then given as nothing."""
+    """An option; that of --service may be set to nothing in the environment, and is then given as nothing."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         value = super().resolve_envvar_value(ctx)

@@ -1,4 +1,7 @@
-"""Every bound of the program, and the memory that they add up to. Sizes are bytes, times seconds."""
+"""The program's bounds, and the memory that they add up to. Sizes are bytes, times seconds.
+
+The pace of one module alone, and what only `local` needs, stand there.
+"""
 
 MIB = 1 << 20
 
@@ -21,18 +24,22 @@ MAX_OVERVIEW_BYTES = 32 * MIB  # of one answer to GET /
 MAX_SENDING_BYTES = 64 * MIB  # that clients may be taking at the same time
 SENDING_PATIENCE = 1.0  # for which a client may take its answer, while others want the room
 
+# --- the token ------------------------------------------------------------------------------------
 MAX_TOKEN_BYTES = 1 << 12  # of the file that holds it
 TOKEN_INTERVAL = 1.0  # between two looks at that file
+
 # --- those who watch ------------------------------------------------------------------------------
 WATCH_INTERVAL = 0.5  # between two looks at the cluster, for all of them
 WOKEN_AT_ONCE = 16  # of them in one turn of the event loop
 PING_INTERVAL = 15.0  # after which a watcher hears something, so that nobody on the way cuts a quiet stream
-DRAIN_TIME = 5.0  # after SIGTERM, in which Services forget a pod, unless --drain says another time
-UNASKED_TIME = 2.0  # of it without a client: then they have
 PARTING_TIME = 0.2  # in which a watcher may take its last event
 MAX_EVENT_BYTES = 1 << 15  # of one event, of which one waits for each watcher
 WATCHER_SEND_BYTES = 1 << 14  # that the kernel holds for one; Linux takes twice as many
 PAGE_PREVIEW = 1000  # characters of a value that the page shows where no script runs
+MAX_LEDGER_BYTES = 1 << 19  # of a peer's ledger, which names all that it remembers
+LEDGER_CONCURRENCY = 4  # ledgers on their way at the same time
+LEDGER_PATIENCE = 0.2  # that watchers wait for one
+LEDGER_PAUSE = 5.0  # until one that could not be had is asked for again
 
 # --- the volume -----------------------------------------------------------------------------------
 MAX_STORED_BYTES = 16 * MIB  # of a value that is served, where --max-value is less: it may have been more
@@ -41,8 +48,8 @@ LOCK_WAIT = 10.0  # for another process to leave it, where nothing else is set a
 LOCK_INTERVAL = 0.2  # between two tries of a volume that another process has
 MEND_INTERVAL = 1.0  # between two tries of a volume that has a fault
 CHECK_PATIENCE = 0.5  # of whoever asks for the metrics, while the volume is asked how it is
-PROBE_INTERVAL = 10.0  # after the last write, until the volume is tried by whoever asks whether it works
-PROBE_BYTES = 4096  # of that write: a block, which any small value needs
+TRIAL_INTERVAL = 10.0  # after the last write, until the volume is tried by whoever asks whether it works
+TRIAL_BYTES = 4096  # of that write: a block, which any small value needs
 
 # --- the ledger -----------------------------------------------------------------------------------
 MAX_STARTS = 64  # that a volume's history has
@@ -77,8 +84,7 @@ STALE_ANSWER_TIME = 60.0  # that the last good DNS answer is used while DNS fail
 # --- faults that are set on purpose ---------------------------------------------------------------
 DEFAULT_FAULT_TIME = 30.0
 MAX_FAULT_TIME = 600.0
-SLOW_DISK_TIME = 3.0  # longer than --volume-timeout
-SLOW_ANSWER_TIME = 3.0  # to a peer: longer than --peer-timeout
+SLOWNESS = 3  # times its time-out that a slow disk takes, or a slow answer to a peer
 MAX_UNANSWERED_TIME = 30.0  # of a peer's request: then its connection is cut
 FAULT_POLL_INTERVAL = 0.05  # in which a call that waits sees that its fault has ended
 
@@ -103,7 +109,8 @@ MAX_ANSWER_BYTES = MAX_OVERVIEW_BYTES + 8 * MIB  # taken of one answer
 DISRUPTION_TIMEOUT = 150.0  # for a pod to be back: an image may be pulled, a volume moved
 WATCH_TIMEOUT = 1800.0  # for a person to do what is said
 KUBECTL_TIMEOUT = 200.0  # for one command, waits included
-KUBECTL_START_TIMEOUT = 15.0  # a login may ask somebody else first
+KUBECTL_START_TIMEOUT = 15.0
+LOGIN_TIMEOUT = 120.0  # for a person to do what kubectl's login asks for
 MAX_REMEMBERED = 10_000  # acknowledged numbers of each pod that can still turn out to be lost
 LATE_WRITE_TIME = 3.0  # in which a write whose answer never came takes effect, if it does: a volume's time
 RESTORE_TIMEOUT = 30.0  # for a pod to take its old value back
@@ -112,11 +119,9 @@ PROBE_LIST_PAUSE = 0.25  # between two questions to a pod for everybody's value
 PROBE_FULL_SPEED = 10
 MAX_KEPT_BYTES = 64 * MIB  # of values that are remembered until they are put back
 
-MAX_LEDGER_BYTES = 1 << 19  # of a peer's ledger, which names all that it remembers
-LEDGER_CONCURRENCY = 4  # ledgers on their way at the same time
-LEDGER_PATIENCE = 0.2  # that watchers wait for one
-LEDGER_PAUSE = 5.0  # until one that could not be had is asked for again
-
+# --- the process ----------------------------------------------------------------------------------
+DRAIN_TIME = 5.0  # after SIGTERM, in which Services forget a pod, unless --drain says another time
+UNASKED_TIME = 2.0  # of it without a client: then they have
 MAX_OPEN_FILES = 128 + MAX_KEEPALIVE  # connections from clients aside: to peers, the value, the log
 RESIDENT_BYTES = 56 * MIB  # of a process that has nothing to do
 
@@ -135,7 +140,7 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
     peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
-    own = 2 * stored  # the one that was seen last, and the one that is read
+    own = 2 * stored + max_value  # seen last; being read; and forgotten by a fault
     ledger = 4 * MAX_LEDGER_FILE_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record
     sending = MAX_SENDING_BYTES + watching

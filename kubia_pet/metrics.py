@@ -1,15 +1,14 @@
 """What the program counts, for Prometheus; one registry for each application."""
 
-import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from kubia_pet import logs
+from kubia_pet import __version__, logs
 from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.model.ledger import Kind
 from kubia_pet.store import FaultKind
@@ -18,7 +17,7 @@ _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 
 class Metrics:
-    """The observer of store, discovery, cluster and HTTP edge."""
+    """The observer of store, discovery, cluster and HTTP."""
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -34,7 +33,7 @@ class Metrics:
             )
             for fault in Fault:
                 gauge.labels(fault).set_function(partial(faults.has, fault))
-        # Those with labels are kept by them: diagnostic one takes longer than counting with it.
+        # Those with labels are kept by them: to find one takes longer than to count with it.
         labels = ("route", "method", "status")
         self._requests = cache(
             Histogram(
@@ -67,7 +66,9 @@ class Metrics:
             self._commits(outcome)
             self._lookups(outcome)
         self._ready = Gauge(
-            "kubia_pet_ready", "1 while the pod is ready, by its volume as of now.", registry=self._registry
+            "kubia_pet_ready",
+            "1 while the pod is ready; each scrape asks the volume.",
+            registry=self._registry,
         )
         self._faults = Gauge(
             "kubia_pet_volume_fault", "1 for the fault that the volume has, by its kind.", ("fault",),
@@ -111,10 +112,14 @@ class Metrics:
         self._verdict: str | None = None
         for verdict in Kind:
             self._verdicts(verdict).set_function(partial(self._is_verdict, verdict))
-        self._discovered_at = float("nan")
-        Gauge(
-            "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
-        ).set_function(lambda: time.monotonic() - self._discovered_at)
+        self._discovered = Gauge(
+            "kubia_pet_discovery_last_success_timestamp_seconds",
+            "When the last good DNS answer came.",
+            registry=self._registry,
+        )
+        self._discovered.set(float("nan"))
+        build = Info("kubia_pet_build", "Which version runs.", registry=self._registry)
+        build.info({"version": __version__})
 
     def answers(self, route: str, method: str, status: int) -> Callable[[float], None]:
         """What counts such a request, told how many seconds its answer took; `route` is its template."""
@@ -146,14 +151,14 @@ class Metrics:
         self._peers_listed.set(peers)
         self._lookups("ok" if ok else "failed").observe(seconds)
         if ok:
-            self._discovered_at = time.monotonic()
+            self._discovered.set_to_current_time()
 
-    def asked(self, outcome: str) -> None:
-        """Counts a peer's answer; `outcome` is ok or the error's code."""
-        self._peers(outcome).inc()
+    def asked(self, outcome: str, number: int) -> None:
+        """Counts peers' answers; `outcome` is ok or the errors' code."""
+        self._peers(outcome).inc(number)
 
     def refused(self, what: str) -> None:
-        """Counts what was not HTTP ("not-http"), or had no room: "requests", "bodies" or "answers"."""
+        """Counts what was not HTTP ("not-http"), or what had no room: requests, bodies, answers, watchers."""
         self._refused(what).inc()
 
     def evicted(self) -> None:

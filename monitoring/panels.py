@@ -62,6 +62,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "none",
             (_value("kubia_pet_peers_listed"),),
         ),
+        Panel(
+            "Versions",
+            "How many pods run which: two during an upgrade.",
+            "none",
+            (Query(f"count by (version) (kubia_pet_build_info{{{CHOSEN}}})", "{{version}}"),),
+        ),
     ),
     "Requests": (
         Panel(
@@ -167,7 +173,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Age of the list",
             "Since the last good DNS answer. It grows while nobody asks a pod for its peers.",
             "s",
-            (_value("kubia_pet_discovery_age_seconds"),),
+            (Query(f"time() - kubia_pet_discovery_last_success_timestamp_seconds{{{CHOSEN}}}", POD),),
         ),
     ),
 }

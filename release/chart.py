@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from release import ROOT, ReleaseError
+from release import ROOT, ReleaseError, by_digest
 
 
 def with_image(repository: str, digest: str, directory: Path) -> None:
@@ -29,10 +29,7 @@ def with_image(repository: str, digest: str, directory: Path) -> None:
 @click.argument("directory", type=click.Path(path_type=Path, exists=False))
 def main(image: str, directory: Path) -> None:
     """Write the chart to DIRECTORY with IMAGE as its default: REGISTRY/OWNER/kubia-pet@sha256:..."""
-    found = re.fullmatch(r"([^\s@]+)@(sha256:[0-9a-f]{64})", image)
-    if found is None:
-        raise click.ClickException(f"{image} names no digest: a tag can be moved after the release.")
-    with_image(found[1], found[2], directory)
+    with_image(*by_digest(image), directory)
 
 
 if __name__ == "__main__":

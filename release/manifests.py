@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import yaml
 
-from release import ROOT, ReleaseError
+from release import ROOT, ReleaseError, by_digest
 
 
 def one_file(image: str, directory: Path = ROOT / "k8s") -> str:
@@ -32,8 +32,7 @@ def one_file(image: str, directory: Path = ROOT / "k8s") -> str:
 @click.argument("image")
 def main(image: str) -> None:
     """Print k8s/ as one file that runs IMAGE, by its digest: REGISTRY/OWNER/kubia-pet@sha256:..."""
-    if not re.fullmatch(r"[^\s@]+@sha256:[0-9a-f]{64}", image):
-        raise click.ClickException(f"{image} names no digest: a tag can be moved after the release.")
+    by_digest(image)
     click.echo(one_file(image), nl=False)
 
 

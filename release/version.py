@@ -8,7 +8,7 @@ import click
 
 from release import ROOT, ReleaseError
 
-VERSION = r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?"
+VERSION = r"\d+\.\d+\.\d+"
 # Every place that says the version: files, and a pattern around it.
 PLACES = (
     ("kubia_pet/__init__.py", r'^__version__ = "({})"$'),
@@ -31,7 +31,7 @@ def read(root: Path = ROOT) -> str:
 def write(version: str, root: Path = ROOT) -> None:
     """Makes every place say it. Raises ReleaseError for what is no version, or where a place is gone."""
     if not re.fullmatch(VERSION, version):
-        raise ReleaseError(f"{version!r} is no version: write it as in 1.2.0 or 1.2.0-rc.1.")
+        raise ReleaseError(f"{version!r} is no version: write it as in 1.2.0.")
     for path, found in _places(root):  # which reads each file only when its turn comes: two places are in one
         path.write_text(found.string[: found.start(1)] + version + found.string[found.end(1) :])
 
@@ -50,12 +50,9 @@ def _places(root: Path) -> Iterator[tuple[Path, re.Match[str]]]:
 @click.option("--tag", help="Fail unless this tag is v and the version.")
 def main(version: str | None, tag: str | None) -> None:
     """Print the version, set it, or hold a tag against it."""
-    try:
-        if version is not None:
-            write(version)
-        click.echo(read())
-    except ReleaseError as error:
-        raise click.ClickException(str(error)) from error
+    if version is not None:
+        write(version)
+    click.echo(read())
     if tag is not None and tag != f"v{read()}":
         raise click.ClickException(f"The tag {tag} does not belong to version {read()}.")
 

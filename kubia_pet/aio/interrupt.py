@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+Result = TypeVar("Result")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -34,3 +36,17 @@ def interruptible(stop: Callable[[], object], say: Callable[[str], None]) -> Ite
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+
+
+async def to_its_end(work: Awaitable[Result]) -> Result:
+    """The result of `work`, which a cancellation meanwhile does not touch: it is raised after the end."""
+    task = asyncio.ensure_future(work)
+    interrupted: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted from (None if task.cancelled() else task.exception())
+    return task.result()

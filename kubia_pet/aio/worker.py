@@ -1,4 +1,4 @@
-"""A thread of the store's own, for calls that block."""
+"""A thread for calls that block."""
 
 import asyncio
 import os
@@ -43,7 +43,7 @@ class WorkerThread:
                 end = partial(_succeed, done, job())
             except BaseException as error:  # noqa: BLE001 - it is handed on
                 end = partial(_fail, done, error)
-            self._tell(end)
+            self._deliver(end)
 
         self._put(run)
         return done
@@ -62,9 +62,9 @@ class WorkerThread:
         while os.read(self._woken, 1) and (run := self._jobs.popleft()):
             run()
             del run  # and what it holds
-        self._tell(self._forget)
+        self._deliver(self._forget)
 
-    def _tell(self, end: Callable[[], None]) -> None:
+    def _deliver(self, end: Callable[[], None]) -> None:
         self._ends.append(end)
         os.write(self._tells, b"1")
 

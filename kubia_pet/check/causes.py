@@ -13,6 +13,7 @@ REMEDIES = {
     "not-a-statefulset": "Run the pods by a StatefulSet: only that gives stable names and a volume for each.",
     "other-name": "Remove --pod and KUBIAPET_POD, and hostname from the pod template: the StatefulSet "
     "gives names.",
+    "missing-pod": "kubectl describe pod NAME says why it does not run.",
     "no-answer": "It runs, but does not serve: see kubectl describe pod, and its log.",
     # dns
     "nobody": "A headless service (clusterIP: None) of exactly this name must select the pods' labels, "
@@ -61,6 +62,8 @@ REMEDIES = {
     "one-way": "See the network between the two nodes: a policy, firewall or route lets one direction pass.",
     "unreachable-peer": "See network policies and the nodes' network: the pod is in DNS, but peers do not "
     "reach it.",
+    "peer-error": "See what the code means in the README, and the log of the pod that gave no value; "
+    "too-much is a bound: raise --max-gathered.",
     "views-differ": "See dns.steady, and /peers of the pods whose lists lack somebody.",
     "misses-pod": "See the public service's selector, and its endpoints: kubectl get endpointslices.",
     "strangers": "Narrow the public service's selector: pods of another set are behind it.",

@@ -1,11 +1,11 @@
 """`cluster.view`: all pods give the same list, and the matrix of who reaches whom where they do not."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.check.result import Finding, failed, passed, unknown
+from kubia_pet.check.result import Finding, failed, passed, unknown, warning
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import short
 from kubia_pet.client.errors import AskError
@@ -15,41 +15,43 @@ from kubia_pet.reach.target import host_name
 
 _WIDEST = 10  # pods of which the whole matrix is shown, of more only what is wrong
 _MOST_LINES = 20
+_DROPPED = {"timeout", "unreachable"}  # a refusal, too, would have come the other way
+_UNREACHED = _DROPPED | {"refused", "closed", "no-address"}
+Digest = TypeVar("Digest")
 Row = Mapping[str, str]  # the code of each peer's error, "ok" where there is none, by host name
 
 
-async def overviews(pods: Sequence[PodClient]) -> dict[str, Mapping[str, Any]]:
-    """`GET /` of each pod that answers, by its name."""
+async def overviews(
+    pods: Sequence[PodClient], digest: Callable[[Mapping[str, Any]], Digest]
+) -> dict[str, Digest]:
+    """The digest of `GET /` of each pod that answers, by its name; few of the answers are held at once."""
 
-    async def ask(pod: PodClient) -> tuple[str, Mapping[str, Any]] | None:
+    async def ask(pod: PodClient) -> tuple[str, Digest] | None:
         try:
-            return pod.name, await pod.overview()
-        except AskError:
+            return pod.name, digest(await pod.overview())
+        except (AskError, KeyError, TypeError, ValueError):  # no answer, or a stranger's
             return None
 
     return dict(each for each in await in_parallel(pods, ask, limit=ASK_CONCURRENCY // 4) if each)
 
 
-def matrix(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Row]:
-    """Who says what of whom."""
+def row(overview: Mapping[str, Any]) -> Row:
+    """What a pod says of whom."""
     return {
-        pod: {
-            host_name(peer["name"]): peer["error"]["code"] if "error" in peer else "ok"
-            for peer in overview["peers"]
-        }
-        for pod, overview in found.items()
+        host_name(peer["name"]): peer["error"]["code"] if "error" in peer else "ok"
+        for peer in overview["peers"]
     }
 
 
 async def view(scene: Scene) -> Finding:
     """Whether the pods' lists are the same and without an error; DNS and its caches get some time."""
     deadline = asyncio.get_running_loop().time() + VIEW_PATIENCE
-    rows = matrix(await overviews(scene.target.pods))
+    rows = await overviews(scene.target.pods, row)
     while (
         found := judged(rows, len(scene.target.pods))
     ).cause and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.5)
-        rows = matrix(await overviews(scene.target.pods))
+        rows = await overviews(scene.target.pods, row)
     return found
 
 
@@ -59,32 +61,42 @@ def judged(rows: Mapping[str, Row], pods: int) -> Finding:
         return unknown("No pod gives a list.")
     names = sorted({name for row in rows.values() for name in row} | rows.keys(), key=_rank)
     failing = {
-        (by, name): row[name] for by, row in rows.items() for name in names if row.get(name, "ok") != "ok"
+        (by, name): told[name] for by, told in rows.items() for name in names if told.get(name, "ok") != "ok"
     }
-    missing = {(by, name) for by, row in rows.items() for name in names if name not in row}
+    missing = {(by, name) for by, told in rows.items() for name in names if name not in told}
     silent = pods - len(rows)
     shown = _shown(rows, names)
+    unreached = {pair: code for pair, code in failing.items() if code in _UNREACHED}
+    if unreached and not (silent and {name for _, name in unreached} <= set(names) - rows.keys()):
+        return _unreached(rows, unreached, shown)
+    if silent:
+        lines = [f"{by} does not reach {name}: {code}" for (by, name), code in unreached.items()]
+        return failed("no-answer", f"{silent} of {pods} pods give no list.", *lines[:_MOST_LINES], *shown)
     if failing:
-        one_way = [
-            f"{by} does not reach {name} ({code}), while {name} reaches {by}"
-            for (by, name), code in failing.items()
-            if rows.get(name, {}).get(by) == "ok"
-        ]
-        if one_way:
-            return failed(
-                "one-way", "The network lets one direction pass only.", *one_way[:_MOST_LINES], *shown
-            )
-        pairs = [f"{by} does not reach {name}: {code}" for (by, name), code in failing.items()]
-        unreached = short({name for _, name in failing})
-        return failed(
-            "unreachable-peer", f"Some pods do not reach {unreached}.", *pairs[:_MOST_LINES], *shown
-        )
-    if missing and not silent:
+        lines = [f"{by} got no value of {name}: {code}" for (by, name), code in failing.items()]
+        found = warning if set(failing.values()) == {"too-much"} else failed
+        peers = short({name for _, name in failing})
+        return found("peer-error", f"Some pods get no value of {peers}.", *lines[:_MOST_LINES], *shown)
+    if missing:
         lines = [f"{by} does not list {name}" for by, name in sorted(missing)]
         return failed("views-differ", "The pods give different lists.", *lines[:_MOST_LINES], *shown)
-    if silent:
-        return failed("no-answer", f"{silent} of {pods} pods give no list.", *shown)
     return passed(f"{len(rows)} pods give the same list of {len(names)}.")
+
+
+def _unreached(rows: Mapping[str, Row], failing: Mapping[tuple[str, str], str], shown: list[str]) -> Finding:
+    reached = {
+        name for by, told in rows.items() for name, code in told.items() if code == "ok" and by != name
+    }
+    one_way = [
+        f"{by} does not reach {name} ({code}), while {name} reaches {by}"
+        for (by, name), code in failing.items()
+        if code in _DROPPED and rows.get(name, {}).get(by) == "ok" and (name in reached or len(rows) == 2)  # noqa: PLR2004 - whom nobody reaches does not answer
+    ]
+    if one_way:
+        return failed("one-way", "The network lets one direction pass only.", *one_way[:_MOST_LINES], *shown)
+    pairs = [f"{by} does not reach {name}: {code}" for (by, name), code in failing.items()]
+    names = short({name for _, name in failing})
+    return failed("unreachable-peer", f"Some pods do not reach {names}.", *pairs[:_MOST_LINES], *shown)
 
 
 def _rank(name: str) -> tuple[int, str]:
@@ -100,7 +112,7 @@ def _shown(rows: Mapping[str, Row], names: Sequence[str]) -> list[str]:
     head = "asked".ljust(width) + "".join(name.ljust(width) for name in names)
     lines = [
         by.ljust(width)
-        + "".join(("-" if by == name else row.get(name, "missing")).ljust(width) for name in names)
-        for by, row in sorted(rows.items(), key=lambda each: _rank(each[0]))
+        + "".join(("-" if by == name else told.get(name, "missing")).ljust(width) for name in names)
+        for by, told in sorted(rows.items(), key=lambda each: _rank(each[0]))
     ]
     return [line.rstrip() for line in (head, *lines)]

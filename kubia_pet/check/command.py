@@ -1,6 +1,7 @@
 """The command `kubia-pet check`."""
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -58,9 +59,8 @@ def check(
     the one to which this pod belongs. Everything is left as it was. The exit status is 0 where all passed
     (warnings and skipped checks included), 1 where any failed, 2 for a wrong use, 3 where it cannot be told.
     """
-    import asyncio
-
     from kubia_pet.check.run import Wanted, run_checks
+    from kubia_pet.reach.ending import conclude
 
     chosen = way(given)
     if disruptions and not watching:
@@ -68,7 +68,7 @@ def check(
             raise click.UsageError("--disrupt works by kubectl: it needs --namespace.")
         _ask(f"Disrupt the set in namespace {chosen.namespace} ({', '.join(disruptions)})?", yes=yes)
     wanted = Wanted(output, disruptions or (("delete",) if watching else ()), watching)
-    sys.exit(asyncio.run(run_checks(chosen, wanted)))
+    conclude(run_checks(chosen, wanted))
 
 
 def _ask(question: str, *, yes: bool) -> None:
@@ -77,5 +77,7 @@ def _ask(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError("Nobody can be asked here: say --yes to disrupt.")
-    if not click.confirm(question, err=True):
-        raise click.UsageError("Nothing was done.")
+    with suppress(click.Abort):  # Ctrl-C or Ctrl-D
+        if click.confirm(question, err=True):
+            return
+    raise click.UsageError("Nothing was done.")

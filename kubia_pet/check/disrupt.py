@@ -3,16 +3,17 @@
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from kubia_pet.aio.interrupt import to_its_end
 from kubia_pet.check.life import Lives, back, kept, lives
 from kubia_pet.check.refusal import refusal, stateful_set
 from kubia_pet.check.result import CheckResult, Finding, Status, failed, unknown
 from kubia_pet.check.runner import Progress
-from kubia_pet.check.trial import Trial
+from kubia_pet.check.trial import Trial, Written
 from kubia_pet.limits import DISRUPTION_TIMEOUT
-from kubia_pet.reach.kubectl import KubectlError, kubectl
+from kubia_pet.reach.kubectl import KubectlError, KubectlRefusedError, kubectl
 from kubia_pet.reach.target import Target
 
 Judged = Callable[["Disruptor"], Awaitable[Finding]]
@@ -21,7 +22,8 @@ Judged = Callable[["Disruptor"], Awaitable[Finding]]
 class Disruptor:
     """Disrupts the set one way after the other, each time with a value of its own on every pod.
 
-    The old values are put back, and a cordon that it has put is lifted, at every end.
+    The old values are put back, a cordon that it has put is lifted, and the number of replicas is what it
+    was, at every end; `left` says in sentences where that failed.
     """
 
     def __init__(self, target: Target) -> None:
@@ -30,12 +32,12 @@ class Disruptor:
         self._set = found["metadata"]["name"] if found else ""
         self._replicas = found["spec"].get("replicas", 1) if found else 0
         self._pods = [pod.name for pod in target.pods]
-        self.left: list[str] = []  # what could not be put back, in sentences
+        self._written: Sequence[Written] = ()
+        self.left: list[str] = []
 
     async def run(self, kind: str, results: Sequence[CheckResult], progress: Progress) -> CheckResult:
         """The result of this one, refused where it could destroy."""
         check, began = f"disrupt.{kind}", time.monotonic()
-        progress.began(check)
         reason = refusal(self._target, results, kind)
         finding = unknown(f"Refused: {reason}.") if reason else await self._tried(kind)
         result = CheckResult(check, finding, time.monotonic() - began)
@@ -49,42 +51,48 @@ class Disruptor:
             "rollout": Disruptor._roll_out,
             "move": Disruptor._move,
         }
-        trial = Trial(self._target.pods)
+        trial = Trial(self._target.pods, may_remove=self._target.may_remove)
         try:
-            if refused := [each for each in await trial.begin() if each.refusal]:
+            self._written = await trial.begin()
+            if refused := [each for each in self._written if each.refusal]:
                 return unknown(f"{refused[0].pod.name} {refused[0].refusal}: nothing was disrupted.")
             return await ways[kind](self)
         except KubectlError as error:
             return unknown(f"kubectl: {error}")
         finally:
-            self.left += await trial.end()
+            try:
+                await trial.end()
+            finally:
+                self.left += trial.left
 
     async def _delete(self) -> Finding:
         return await self._after(
-            self._pods[-1:], lambda: self._kubectl("delete", "pod", self._pods[-1], "--wait=false")
+            self._pods[-1:],
+            lambda: self._kubectl(*self._own, "delete", "pod", self._pods[-1], "--wait=false"),
         )
 
     async def _scale(self) -> Finding:
         """One pod less, and as many as before again: no claim is made that would stay."""
 
         async def down_and_up() -> None:
-            try:
-                await self._scale_to(self._replicas - 1)
+            fewer = self._replicas - 1
+            down, up = self._scaling(self._replicas, fewer), self._scaling(fewer, self._replicas)
+            async with self._taken_back(down, up, f"StatefulSet {self._set} may still be a pod short"):
                 await self._kubectl(
-                    "wait", "--for=delete", f"pod/{self._pods[-1]}", f"--timeout={DISRUPTION_TIMEOUT:.0f}s"
+                    *self._own,
+                    *("wait", "--for=delete", f"pod/{self._pods[-1]}"),
+                    f"--timeout={DISRUPTION_TIMEOUT:.0f}s",
                 )
-            finally:
-                await self._scale_to(self._replicas)
 
         return await self._after(self._pods[-1:], down_and_up)
 
     async def _roll_out(self) -> Finding:
         return await self._after(
-            self._pods, lambda: self._kubectl("rollout", "restart", f"statefulset/{self._set}")
+            self._pods, lambda: self._kubectl(*self._own, "rollout", "restart", f"statefulset/{self._set}")
         )
 
     async def _move(self) -> Finding:
-        nodes = json.loads(await kubectl("get", "nodes", "-o", "json"))["items"]
+        nodes = json.loads(await self._kubectl("get", "nodes", "-o", "json"))["items"]
         free = {node["metadata"]["name"] for node in nodes if _takes_pods(node)}
         before = await lives(self._target)
         pod = next(
@@ -93,8 +101,11 @@ class Disruptor:
         if pod is None or len(free) == 1:
             return unknown("There is no other node that takes pods.")
         node = before[pod].node or ""
-        async with self._cordoned(node):
-            found = await self._after([pod], lambda: self._kubectl("delete", "pod", pod, "--wait=false"))
+        left = f"Node {node} may still be cordoned"
+        async with self._taken_back(("cordon", node), ("uncordon", node), left):
+            found = await self._after(
+                [pod], lambda: self._kubectl(*self._own, "delete", "pod", pod, "--wait=false")
+            )
             after = await lives(self._target)
         if found.status is Status.PASSED and after.get(pod, before[pod]).node == node:
             return failed("not-moved", f"{pod} is on {node} as before.", *found.evidence)
@@ -105,16 +116,27 @@ class Disruptor:
         return found
 
     @asynccontextmanager
-    async def _cordoned(self, node: str) -> AsyncIterator[None]:
-        """The node takes no new pods; it does again at every end, a Ctrl-C included."""
-        try:
-            await kubectl("cordon", node)
-            yield
-        finally:
+    async def _taken_back(self, do: Sequence[str], undo: Sequence[str], left: str) -> AsyncIterator[None]:
+        """Between two commands of kubectl: the second one is given at every end, a Ctrl-C included.
+
+        Unless the first one was refused. Where the second one fails, `left` is said with what to type.
+        """
+
+        async def take_back() -> None:
             try:
-                await kubectl("uncordon", node)
+                await self._kubectl(*undo)
             except KubectlError as error:
-                self.left.append(f"Node {node} is still cordoned, type: kubectl uncordon {node} ({error})")
+                typed = " ".join(("kubectl", *self._target.kubectl, *undo))
+                self.left.append(f"{left}, type: {typed} ({error})")
+
+        async with AsyncExitStack() as at_the_end:
+            at_the_end.push_async_callback(lambda: to_its_end(take_back()))
+            try:
+                await to_its_end(self._kubectl(*do))
+            except KubectlRefusedError:
+                at_the_end.pop_all()
+                raise
+            yield
 
     async def _after(self, pods: Sequence[str], act: Callable[[], Awaitable[object]]) -> Finding:
         before: Lives = await lives(self._target)
@@ -123,13 +145,19 @@ class Disruptor:
         began = time.monotonic()
         await act()
         after = await back(self._target, before, pods, DISRUPTION_TIMEOUT * len(pods))
-        return kept(before, after, pods, time.monotonic() - began)
+        return kept(before, after, pods, time.monotonic() - began, self._written)
 
-    async def _scale_to(self, replicas: int) -> None:
-        await self._kubectl("scale", f"statefulset/{self._set}", f"--replicas={replicas}")
+    def _scaling(self, now: int, replicas: int) -> tuple[str, ...]:
+        """The command, which is refused where somebody else has scaled meanwhile."""
+        scale = ("scale", f"statefulset/{self._set}")
+        return *self._own, *scale, f"--current-replicas={now}", f"--replicas={replicas}"
 
-    async def _kubectl(self, *arguments: str) -> None:
-        await kubectl("--namespace", self._target.namespace or "", *arguments)
+    @property
+    def _own(self) -> tuple[str, str]:
+        return "--namespace", self._target.namespace or ""
+
+    async def _kubectl(self, *arguments: str) -> str:
+        return await kubectl(*self._target.kubectl, *arguments)
 
 
 def _takes_pods(node: Mapping[str, Any]) -> bool:

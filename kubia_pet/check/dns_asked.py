@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
 
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.name_servers import NameServers, Reply, Server, shown
+from kubia_pet.check.ordinals import gaps
 from kubia_pet.check.result import Finding, failed, passed, unknown, warning
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import short
@@ -27,7 +27,7 @@ async def headless(scene: Scene) -> Finding:
     wrong = {reply.error or reply.code for reply in replies.values()} - {"NOERROR", "NXDOMAIN"}
     if any(names.service.lower() in dict(reply.targets) for reply in replies.values()):
         addresses = await names.addresses(names.servers[0], names.service)
-        evidence.append(f"{names.service} is {', '.join(sorted(addresses))}")
+        evidence.append(f"{names.service} is {', '.join(sorted(addresses or ()))}")
         return failed("not-headless", f"{names.service} has an address of its own.", *evidence)
     if wrong:
         return failed("dns-failed", f"A name server does not answer: {wrong.pop()}.", *evidence)
@@ -55,13 +55,11 @@ async def srv(scene: Scene) -> Finding:
         names.addresses(server, names.service),
     )
     targets = sorted({target for target, _ in (named if named.targets else bare).targets})
-    found = dict(
-        zip(
-            targets,
-            await in_parallel(targets, lambda each: names.addresses(server, each), limit=8),
-            strict=True,
-        )
-    )
+    asked = await in_parallel(targets, lambda each: names.addresses(server, each), limit=8)
+    found = {target: own for target, own in zip(targets, asked, strict=True) if own is not None}
+    if addresses is None or len(found) < len(targets):
+        silent = next((target for target in targets if target not in found), names.service)
+        return unknown(f"{shown(server)} does not say where {silent} is.")
     hashed = [target for target, own in found.items() if host_name(target) in map(_dashed, own)]
     evidence = [f"{target} is {', '.join(sorted(own)) or 'nowhere'}" for target, own in found.items()]
     if hashed:
@@ -73,15 +71,16 @@ async def srv(scene: Scene) -> Finding:
         return failed(
             "wrong-selector", f"{short(strangers)} behind {names.service} is no kubia-pet.", *evidence
         )
+    if nowhere := [target for target, own in found.items() if not own]:
+        return failed("stale-record", f"DNS names {short(nowhere)}, but says no address.", *evidence)
     if frozenset().union(*found.values()) != addresses:
         evidence.append(f"{names.service} is {', '.join(sorted(addresses))}")
         return failed("addresses-differ", "A and SRV records name different pods.", *evidence)
     missing = {view.full_name.lower() for view in views if view.peers and not view.unready} - set(targets)
     if missing:
         return failed("missing-in-dns", f"DNS does not name {short(missing)}, which is ready.", *evidence)
-    gaps = _gaps(targets)
-    if gaps:
-        return warning("gap", f"DNS names pods on both sides of {short(gaps)}, but not that one.", *evidence)
+    if between := gaps(targets, (name for view in views for name in view.remembered)):
+        return warning("gap", f"DNS does not name {short(between)}, but pods after it.", *evidence)
     if not named.targets:
         return warning("unnamed-port", f"{names.service} has no port called http.", *evidence)
     return passed(f"A and SRV records name {short(targets)}.", *evidence)
@@ -90,13 +89,3 @@ async def srv(scene: Scene) -> Finding:
 def _dashed(address: str) -> str:
     """The name that CoreDNS makes of an address without a host name."""
     return re.sub("[.:]", "-", address)
-
-
-def _gaps(targets: Iterable[str]) -> list[str]:
-    """Names between the first and the last ordinal that are not there."""
-    split = [host_name(target).rpartition("-") for target in targets]
-    ordinals = {int(number) for _, _, number in split if number.isdigit()}
-    base = split[0][0] if split else ""
-    return [
-        f"{base}-{n}" for n in range(min(ordinals, default=0), max(ordinals, default=-1)) if n not in ordinals
-    ]

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from http import HTTPStatus
 
 from kubia_pet.aio.parallel import in_parallel
+from kubia_pet.check.ordinals import gaps
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
 from kubia_pet.check.scene import Scene
+from kubia_pet.check.steady import since_the_only_change
 from kubia_pet.check.view import PodView, short
-from kubia_pet.client.errors import AskError
+from kubia_pet.client.errors import AskError, RefusedError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, STEADY_PAUSE, STEADY_ROUNDS, VIEW_PATIENCE
 from kubia_pet.reach.target import host_name
@@ -49,17 +52,21 @@ async def _lasting(scene: Scene, failing: Collection[str]) -> Collection[str]:
 
 async def srv(scene: Scene) -> Finding:
     """Whether each pod's discovery names exactly the pods that are ready."""
+    if "pods" in scene.target.unseen:
+        return skipped(scene.target.unseen["pods"])
     deadline = asyncio.get_running_loop().time() + VIEW_PATIENCE
     views = await _telling(scene)
     if not views:
         return unknown("No pod says what DNS tells it.")
-    while (found := _named(views)).cause and asyncio.get_running_loop().time() < deadline:
+    known = {pod.name for pod in scene.target.pods}
+    while (found := _named(views, known)).cause and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.5)  # a DNS answer is used for its TTL
         views = [view for view in await scene.look() if view.peers]
     return found
 
 
-def _named(views: Sequence[PodView]) -> Finding:
+def _named(views: Sequence[PodView], pods: Collection[str]) -> Finding:
+    """The finding for what these say; `pods` are all that can be seen from here, silent ones included."""
     told = [
         f"{view.name}: {view.diagnostics['no-host-names']}"
         for view in views
@@ -72,15 +79,18 @@ def _named(views: Sequence[PodView]) -> Finding:
     lines = [f"{host_name(name)} is not in the list of {short(by)}" for name, by in missing.items() if by]
     if lines:
         return failed("missing-in-dns", "DNS does not name a pod that is ready.", *lines)
-    known = {view.full_name for view in views}
     others = {
         name: [view.name for view in views if name in view.listed] for view in views for name in view.listed
     }
     lines = [
-        f"{host_name(name)} is in the list of {short(by)}" for name, by in others.items() if name not in known
+        f"{host_name(name)} is in the list of {short(by)}"
+        for name, by in others.items()
+        if host_name(name) not in pods
     ]
     if lines:
         return warning("stale-record", "DNS names a pod that is not known here.", *lines)
+    if between := gaps(others, (name for view in views for name in view.remembered)):
+        return warning("gap", f"DNS does not name {short(between)}, but pods after it.")
     return passed(f"DNS names {short(ready)}, as each of them sees it.")
 
 
@@ -99,12 +109,16 @@ async def roundtrip(scene: Scene) -> Finding:
         f"at {view.pod.url}, where DNS says {view.pod.name} is: {view.error}" for view in views if view.error
     ]
     others = [f"at {view.pod.url} {view.name} answers" for view in views if view.name != view.pod.name]
-    misdirected = [line for line in wrong if "421" in line]
+    misdirected = [view.error or "" for view in views if _is_misdirected(view.refusal)]
     if others or misdirected:
         return failed("other-pod", "Another pod is where DNS says one is.", *others, *misdirected)
     if wrong:
         return failed("stale-record", "Nobody is where DNS says a pod is.", *wrong)
     return passed("Each name leads to the pod of that name.")
+
+
+def _is_misdirected(error: AskError | None) -> bool:
+    return isinstance(error, RefusedError) and error.status == HTTPStatus.MISDIRECTED_REQUEST
 
 
 def _addresses(pod: object) -> set[str]:
@@ -154,7 +168,7 @@ async def steady(scene: Scene) -> Finding:
                 seen.setdefault(pod.name, []).append(said)
     if not seen:
         return unknown("No pod says what DNS tells it.")
-    flapping = {name: said for name, said in seen.items() if len(set(said)) > 1}
+    flapping = {name: said for name, said in seen.items() if len(set(since_the_only_change(said))) > 1}
     if flapping:
         lines = [f"{name} is told {' / '.join(dict.fromkeys(said))}" for name, said in flapping.items()]
         return failed("flaps", "What DNS tells a pod comes and goes.", *lines)

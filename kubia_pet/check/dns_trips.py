@@ -1,16 +1,17 @@
 """Where names lead, and whether that stays: `dns.roundtrip` and `dns.steady`, asked of the name servers."""
 
 import asyncio
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Hashable, Iterable
+from http import HTTPStatus
 
 import aiohttp
 
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.dns_asked import servers
 from kubia_pet.check.name_servers import Reply, Server, shown
-from kubia_pet.check.result import Finding, failed, passed
+from kubia_pet.check.result import Finding, failed, passed, unknown
 from kubia_pet.check.scene import Scene
+from kubia_pet.check.steady import since_the_only_change
 from kubia_pet.client.errors import AskError, NotReachedError, RefusedError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import session
@@ -23,47 +24,59 @@ async def roundtrip(scene: Scene) -> Finding:
     names = servers(scene)
     asked = [(server, await names.ask(server, names.service, "SRV")) for server in names.servers]
     pairs = {(server, *target) for server, reply in asked for target in reply.targets}
+    if not pairs:
+        return unknown("No name is known that could lead anywhere.", *(reply.summary for _, reply in asked))
+    unreached: list[str] = []  # names that lead to nobody
     async with session() as opened:
 
         async def trip(pair: tuple[Server, str, int]) -> Finding | None:
             server, target, port = pair
-            for address in await names.addresses(server, target):
-                if found := await _answer_at(opened, address, (port, scene.target.port), target):
+            addresses = await names.addresses(server, target)
+            if addresses is None:
+                return unknown(f"{shown(server)} does not say where {target} is.")
+            if not addresses:
+                line = f"{target} has no address, says {shown(server)}"
+                return failed("stale-record", f"{host_name(target)} is nowhere.", line)
+            for address in addresses:
+                try:
+                    found = await _answer_at(opened, address, (port, scene.target.port), target)
+                except NotReachedError as error:
+                    unreached.append(line := f"{target} is {address}, which {error}")
+                    found = failed("stale-record", f"Nobody is where DNS says {host_name(target)} is.", line)
+                if found:
                     return found
             return None
 
         found = [each for each in await in_parallel(sorted(pairs), trip, limit=ASK_CONCURRENCY) if each]
-    if found:
-        return failed(
-            found[0].cause or "", found[0].message, *(line for each in found for line in each.evidence)
-        )
-    return passed("Each name leads to the pod of that name.")
+    if len(unreached) == len(pairs):
+        return unknown("No pod can be reached from here: see network policies.", *unreached)
+    if wrong := [each for each in found if each.cause]:
+        lines = [line for each in wrong for line in each.evidence]
+        return failed(wrong[0].cause or "", wrong[0].message, *lines)
+    return found[0] if found else passed("Each name leads to the pod of that name.")
 
 
 async def _answer_at(
     opened: aiohttp.ClientSession, address: str, ports: tuple[int, int], target: str
 ) -> Finding | None:
-    """What is wrong with who answers for this name at this address."""
+    """What is wrong with who answers for this name at this address. Raises NotReachedError."""
     place = f"[{address}]" if ":" in address else address
-    wrong: Finding | None = None
+    nobody = NotReachedError("has no port")
     for each in dict.fromkeys(filter(None, ports)):  # the book's service names a wrong one first
         pod = PodClient(opened, f"http://{place}:{each}/", name=host_name(target), host=f"{target}:{each}")
         line = f"{target} is {address}"
         try:
             name = (await pod.peers()).get("pod")
         except NotReachedError as error:
-            wrong = failed(
-                "stale-record", f"Nobody is where DNS says {pod.name} is.", f"{line}, which {error}"
-            )
+            nobody = error
             continue
         except RefusedError as error:
-            if error.status == 421:  # noqa: PLR2004 - Misdirected Request
-                return failed(
-                    "other-pod", f"Another pod is where DNS says {pod.name} is.", f"{line}: {error}"
-                )
-            return failed(
-                "not-a-pet", f"No kubia-pet is where DNS says {pod.name} is.", f"{line}, which {error}"
-            )
+            line = f"{line}, which {error}"
+            if error.status == HTTPStatus.MISDIRECTED_REQUEST:
+                return failed("other-pod", f"Another pod is where DNS says {pod.name} is.", line)
+            if error.status >= 500:  # noqa: PLR2004 - 5xx: it may be one, and busy
+                return unknown(f"Who is where DNS says {pod.name} is cannot be told.", line)
+            return failed("not-a-pet", f"No kubia-pet is where DNS says {pod.name} is.", line)
         except AskError as error:
             return failed(
                 "stale-record", f"{pod.name} gives no answer where DNS says it is.", f"{line}, which {error}"
@@ -73,7 +86,7 @@ async def _answer_at(
                 "other-pod", f"Where DNS says {pod.name} is, {name} answers.", f"{line}: {name} answers"
             )
         return None
-    return wrong
+    raise nobody
 
 
 async def steady(scene: Scene) -> Finding:
@@ -88,7 +101,8 @@ async def steady(scene: Scene) -> Finding:
         for _ in range(STEADY_ROUNDS):
             replies.append(await names.ask(server, names.service, "SRV"))
             await asyncio.sleep(STEADY_PAUSE)
-        return _since_the_only_change(replies)
+        kinds = [_kind(reply) for reply in replies]
+        return replies[-len(since_the_only_change(kinds)) :]
 
     answers = dict(zip(names.servers, await asyncio.gather(*map(rounds, names.servers)), strict=True))
     kinds = {server: {_kind(reply) for reply in got} for server, got in answers.items()}
@@ -105,13 +119,8 @@ async def steady(scene: Scene) -> Finding:
     return passed(f"{STEADY_ROUNDS} answers of each of {len(answers)} name servers are the same.")
 
 
-def _kind(reply: Reply) -> object:
+def _kind(reply: Reply) -> Hashable:
     return reply.error or reply.targets or reply.code
-
-
-def _since_the_only_change(replies: list[Reply]) -> list[Reply]:
-    changes = [at for at, (one, other) in enumerate(pairwise(replies), 1) if _kind(one) != _kind(other)]
-    return replies[changes[0] :] if len(changes) == 1 else replies
 
 
 def _coming_and_going(answers: Iterable[list[Reply]]) -> list[str]:

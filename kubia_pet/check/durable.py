@@ -5,9 +5,10 @@ from typing import Any
 
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.cluster import overviews
-from kubia_pet.check.result import Finding, failed, passed, skipped
+from kubia_pet.check.result import Finding, failed, passed, skipped, unknown
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.trial import Written
+from kubia_pet.check.view import short
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.overview import values
 from kubia_pet.limits import ASK_CONCURRENCY
@@ -19,35 +20,53 @@ async def durable(scene: Scene) -> Finding:
         written = [part for part in await scene.trial.begin() if part.refusal is None]
         if not written:
             return skipped("No value could be written: see volume.writable.")
-        wrong = [line for line in await in_parallel(written, _own, limit=ASK_CONCURRENCY) if line]
-        if wrong:
+        others: set[str] = set()  # pods to which somebody else wrote: their values prove nothing
+        seen = [each for each in await in_parallel(written, _own, limit=ASK_CONCURRENCY) if each]
+        if wrong := [line for pod, line in seen if line]:
             return failed("not-durable", "A pod does not give the value that it acknowledged.", *wrong)
-        found = await overviews(scene.target.pods)
-        wanted = {part.pod.name: part.value for part in written}
-        told = [line for by, overview in found.items() for line in _told(by, overview, wanted)]
-        if told:
-            return failed("misdirected", "A pod tells another value of a peer than that has.", *told)
-        return passed(f"{len(written)} values were read back exactly, each in {len(found)} lists.")
+        others |= {pod for pod, _ in seen}
+        wanted = {part.pod.name: part for part in written if part.pod.name not in others}
+        lists = await overviews(scene.target.pods, lambda overview: _told(overview, wanted))
+        seen = [each for told in lists.values() for each in told]
+        if wrong := [line for _, line in seen if line]:
+            return failed("misdirected", "A pod tells another value of a peer than that has.", *wrong)
+        others |= {pod for pod, _ in seen}
+        meanwhile = f"{short(others)} was written to by somebody else meanwhile" if others else ""
+        if kept := len(written) - len(others):
+            read = f"{kept} values were read back exactly, each in {len(lists)} lists"
+            return passed(f"{read}; {meanwhile}." if others else f"{read}.")
+        return unknown(f"{meanwhile}.")
     finally:
         await scene.restore()
 
 
-async def _own(part: Written) -> str | None:
+Seen = tuple[str, str | None]  # the pod whose value is another one than ours, and how that is a loss
+
+
+async def _own(part: Written) -> Seen | None:
+    name = part.pod.name
     try:
         stored = await part.pod.data()
     except AskError as error:
-        return f"{part.pod.name} {error}"
-    if stored and stored.data == part.value:
+        return name, f"{name} {error}"
+    data = stored.data if stored else None
+    if data == part.value:
         return None
-    return f"{part.pod.name} has {_shown(stored.data if stored else None)} instead of {_shown(part.value)}"
+    return name, f"{name} has {_shown(data)} instead of {_shown(part.value)}" if part.has_lost(data) else None
 
 
-def _told(by: str, overview: Mapping[str, Any], wanted: Mapping[str, bytes]) -> list[str]:
-    """What `by` says of its peers that is not so; an error is no value: that is cluster.view's to tell."""
+def _told(overview: Mapping[str, Any], wanted: Mapping[str, Written]) -> list[Seen]:
+    """What a pod says of its peers that is not so; an error is no value: that is cluster.view's to tell."""
+    by = overview["pod"]
     return [
-        f"{by} says that {name} has {_shown(data)} instead of {_shown(wanted[name])}"
+        (
+            name,
+            f"{by} says that {name} has {_shown(data)} instead of {_shown(wanted[name].value)}"
+            if wanted[name].has_lost(data)
+            else None,
+        )
         for name, data in values(overview).items()
-        if name in wanted and data != wanted[name]
+        if name in wanted and data != wanted[name].value
     ]
 
 

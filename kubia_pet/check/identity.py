@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 
+from kubia_pet.check.refusal import stateful_set
 from kubia_pet.check.result import Finding, failed, passed, unknown
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import PodView, short
-from kubia_pet.reach.target import Objects, host_name
+from kubia_pet.reach.target import Objects, Target, host_name
 
 _ORDINAL = re.compile(r".+-(0|[1-9]\d{0,8})")
 
@@ -28,6 +29,7 @@ async def identity(scene: Scene) -> Finding:
         or _other_service(telling, scene.target.service)
         or (_other_name(telling) if objects else None)
         or _other_ledger(telling)
+        or _missing(scene.target)
         or passed(
             f"{short([view.name for view in telling])}: each has its name, its ordinal and its full name."
         )
@@ -88,6 +90,18 @@ def _other_name(views: Sequence[PodView]) -> Finding | None:
     if twice:
         return failed("other-name", f"Several pods call themselves {short(twice)}.", *told)
     return failed("other-name", "A pod calls itself by another name than its own.", *told) if told else None
+
+
+def _missing(target: Target) -> Finding | None:
+    """What the StatefulSet has no running pod for."""
+    found = stateful_set(target)
+    if found is None:
+        return None
+    name, spec = found["metadata"]["name"], found["spec"]
+    first, there = spec.get("ordinals", {}).get("start", 0), {pod.name for pod in target.pods}
+    wanted = (f"{name}-{number}" for number in range(first, first + spec.get("replicas", 1)))
+    missing = [pod for pod in wanted if pod not in there]
+    return failed("missing-pod", f"{short(missing)} does not run.") if missing else None
 
 
 def _other_ledger(views: Sequence[PodView]) -> Finding | None:

@@ -4,14 +4,17 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.check.result import Finding, failed, passed
+from kubia_pet.check.result import Finding, failed, passed, unknown
+from kubia_pet.check.trial import Written
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY
 from kubia_pet.reach.target import Target
+from kubia_pet.reach.way import UnreachableError
 
 _PAUSE = 0.25  # seconds between two looks
 
@@ -47,7 +50,9 @@ async def _life(target: Target, pod: PodClient) -> Life | None:
     known: Mapping[str, Any] = {}
     if target.api is not None:
         answer = await target.api.ask("GET", f"api/v1/namespaces/{target.namespace}/pods/{pod.name}")
-        known = json.loads(answer.body) if answer.status == 200 else {}  # noqa: PLR2004
+        if answer.status == HTTPStatus.FORBIDDEN:
+            raise UnreachableError(f"You may not get pods in namespace {target.namespace}: lives need it.")
+        known = json.loads(answer.body) if answer.status == HTTPStatus.OK else {}
         if "deletionTimestamp" in known.get("metadata", {"deletionTimestamp": ""}):
             return None
     await pod.ready()
@@ -83,8 +88,13 @@ async def back(target: Target, before: Lives, pods: Sequence[str], patience: flo
     return found
 
 
-def kept(before: Lives, after: Lives, pods: Sequence[str], seconds: float) -> Finding:
-    """Whether these pods came back within `seconds` with the volume and the value that they had."""
+def kept(
+    before: Lives, after: Lives, pods: Sequence[str], seconds: float, written: Sequence[Written] = ()
+) -> Finding:
+    """Whether these pods came back within `seconds` with the volume and the value that they had.
+
+    Where it is `written` what that value was, another one may be somebody else's, which proves nothing.
+    """
     lines = [_line(pod, before[pod], after[pod]) for pod in pods if pod in after]
     missing = [pod for pod in pods if pod not in after]
     if missing:
@@ -95,9 +105,18 @@ def kept(before: Lives, after: Lives, pods: Sequence[str], seconds: float) -> Fi
         others = [
             pod for pod in pods if _differs(getattr(before[pod], what), getattr(after[pod], what), what)
         ]
+        if what == "value" and (foreign := _foreign(after, others, written)):
+            return unknown(f"{', '.join(foreign)} was written to by somebody else meanwhile.", *lines)
         if others:
             return failed(cause, f"{', '.join(others)} came back with another {what}.", *lines)
     return passed(f"{', '.join(pods)} came back after {seconds:.1f} s with name, volume and value.", *lines)
+
+
+def _foreign(after: Lives, others: Sequence[str], written: Sequence[Written]) -> list[str]:
+    """Those of the others that have somebody else's value, where that is true of all of them."""
+    parts = {part.pod.name: part for part in written}
+    foreign = [pod for pod in others if pod in parts and not parts[pod].has_lost(after[pod].value)]
+    return foreign if len(foreign) == len(others) else []
 
 
 def _differs(before: object, after: object, what: str) -> bool:

@@ -75,10 +75,11 @@ class NameServers:
             dns.rcode.to_text(response.rcode()),
         )
 
-    async def addresses(self, server: Server, name: str) -> frozenset[str]:
-        """IPv4 and IPv6 addresses of the name."""
+    async def addresses(self, server: Server, name: str) -> frozenset[str] | None:
+        """IPv4 and IPv6 addresses of the name; None where the name server does not say."""
         four, six = [await self.ask(server, name, kind) for kind in ("A", "AAAA")]
-        return four.texts | six.texts
+        found = four.texts | six.texts
+        return found if found or not (four.error or six.error) else None
 
 
 def shown(server: Server) -> str:

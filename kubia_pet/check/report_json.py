@@ -10,7 +10,7 @@ VERSION = 1
 
 def as_json(report: Report) -> str:
     """One object, indented, with a final line break."""
-    return json.dumps(members(report), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(members(report), indent=2) + "\n"
 
 
 def members(report: Report) -> dict[str, object]:

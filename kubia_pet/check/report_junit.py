@@ -1,7 +1,7 @@
 """The report as JUnit's XML, in the form that Sonobuoy and Kubernetes' own tools read.
 
 testsuites > testsuite[name, tests, failures, errors, skipped, time] > testcase[classname, name, time], and in
-a case at most one of failure, error (it could not be told) and skipped.
+a case at most one of failure, error (it could not be told) and skipped. Notes are in the suite's system-out.
 """
 
 import re
@@ -27,6 +27,8 @@ def as_junit(report: Report) -> str:
     suite.set("time", f"{report.seconds:.3f}")
     for result in report.results:
         _case(suite, result)
+    if report.notes:
+        SubElement(suite, "system-out").text = _plain("\n".join(report.notes))
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 

@@ -1,5 +1,6 @@
 """The report for people: a table that fills while the checks run, then what is wrong and the way out."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from kubia_pet.check.result import CheckResult, Report, Status
 from kubia_pet.check.runner import Progress
 
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _COLOURS = {
     Status.PASSED: "green",
     Status.FAILED: "bold red",
@@ -48,7 +50,7 @@ class LiveTable(Progress):
 @contextmanager
 def progress(console: Console, checks: Sequence[str]) -> Iterator[Progress]:
     """What to tell how the run goes: drawn on a terminal, nothing elsewhere."""
-    if not console.is_terminal:
+    if not console.file.isatty():  # rich takes FORCE_COLOR for a terminal, which a log has too
         yield Progress()
         return
     with Live(console=console, transient=True) as live:
@@ -71,7 +73,7 @@ def write(console: Console, report: Report) -> None:
         if result.finding.status in {Status.FAILED, Status.WARNING, Status.UNKNOWN}:
             _explain(console, result)
     for note in report.notes:
-        console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Note: {_plain(note)}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     console.print(_conclusion(report), soft_wrap=True)
 
@@ -87,17 +89,23 @@ def _table() -> Table:
 def _cells(result: CheckResult) -> tuple[Text, Text, Text]:
     finding = result.finding
     cause = f"{finding.cause}: " if finding.cause else ""
-    return Text(result.id), Text(finding.status, _COLOURS[finding.status]), Text(cause + finding.message)
+    message = Text(_plain(cause + finding.message))
+    return Text(result.id), Text(finding.status, _COLOURS[finding.status]), message
 
 
 def _explain(console: Console, result: CheckResult) -> None:
     finding = result.finding
     lines = [Text(f"\n{result.id} {finding.status}", _COLOURS[finding.status])]
     lines[0].append(f" {finding.cause}" if finding.cause else "")
-    lines += [Text(f"  {line}") for line in (finding.message, *finding.evidence)]
+    lines += [Text(f"  {_plain(line)}") for line in (finding.message, *finding.evidence)]
     lines += [Text(f"  What to do: {finding.remedy}")] if finding.remedy else []
     for line in lines:
         console.print(line, soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """Without what would tell the terminal something, or cannot be encoded: strangers answer, too."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _conclusion(report: Report) -> Text:

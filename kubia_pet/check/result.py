@@ -27,13 +27,17 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check. `cause` and `remedy` are there where it failed or warns."""
+    """The outcome of one check. `cause` and `remedy` are there where it failed or warns.
+
+    `follows` is the check from whose failure it follows, so that it was not run.
+    """
 
     status: Status
     message: str
     cause: str | None = None
     remedy: str | None = None
     evidence: tuple[str, ...] = ()
+    follows: str | None = None
 
 
 def passed(message: str, *evidence: str) -> Finding:
@@ -54,6 +58,11 @@ def warning(cause: str, message: str, *evidence: str, remedy: str | None = None)
 def skipped(reason: str) -> Finding:
     """Not looked at."""
     return Finding(Status.SKIPPED, reason)
+
+
+def following(check: str) -> Finding:
+    """Not looked at, as that check failed."""
+    return Finding(Status.SKIPPED, f"follows from {check}", follows=check)
 
 
 def unknown(reason: str, *evidence: str) -> Finding:

@@ -1,7 +1,6 @@
 """One run of the command: reaches the set, checks it, disrupts it where that is wanted, reports."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,8 +17,9 @@ from kubia_pet.check.result import Exit, Report
 from kubia_pet.check.runner import Progress, run
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.watch import watch
+from kubia_pet.reach.ending import emit
 from kubia_pet.reach.target import Target
-from kubia_pet.reach.way import UnreachableError, Way
+from kubia_pet.reach.way import UnreachableError, Way, WrongUseError
 from kubia_pet.reach.ways import reach
 
 Say = Callable[[str], None]
@@ -51,22 +51,23 @@ async def run_checks(way: Way, wanted: Wanted) -> int:
     with interruptible(task.cancel, say) as interruption:
         try:
             async with reach(way) as target:
-                drawn = console if wanted.output == "table" else errors
-                with progress(drawn, wanted.ids(target)) as told:
+                with progress(errors, wanted.ids(target)) as told:  # the one by which is said what to type
                     report = await _report(target, wanted, told, say)
         except UnreachableError as error:
             say(f"Error: {error}")
-            return Exit.UNKNOWN if way.url or way.namespace else Exit.USAGE
+            return Exit.USAGE if isinstance(error, WrongUseError) else Exit.UNKNOWN
         except asyncio.CancelledError:
             say("Interrupted: everything is as it was, but for what is said above.")
             return 128 + (interruption.number or 0)
     match wanted.output:
         case "json":
-            sys.stdout.write(as_json(report))
+            emit(as_json(report))
         case "junit":
-            sys.stdout.write(as_junit(report))
+            emit(as_junit(report))
         case _:
-            write(console, report)
+            with console.capture() as printed:
+                write(console, report)
+            emit(printed.get())
     return report.exit
 
 

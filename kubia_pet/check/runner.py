@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from kubia_pet.check.result import CheckResult, Finding, Report, Status, skipped, unknown
+from kubia_pet.check.result import CheckResult, Finding, Report, Status, following, unknown
 from kubia_pet.check.scene import Scene
 from kubia_pet.limits import CHECK_TIMEOUT
 
@@ -25,9 +25,6 @@ class Check:
 
 class Progress:
     """Told how the run goes; does nothing by itself."""
-
-    def began(self, check: str) -> None:
-        """This check begins."""
 
     def ended(self, result: CheckResult) -> None:
         """It has this result."""
@@ -59,10 +56,9 @@ async def _one(
     for task in needed:
         before = await asyncio.shield(task)
         if before.finding.status is Status.FAILED:
-            return _ended(check, skipped(f"follows from {before.id}"), 0.0, progress)
-        if before.finding.message.startswith("follows from "):
+            return _ended(check, following(before.id), 0.0, progress)
+        if before.finding.follows:
             return _ended(check, before.finding, 0.0, progress)
-    progress.began(check.id)
     began = time.monotonic()
     try:
         async with asyncio.timeout(CHECK_TIMEOUT):

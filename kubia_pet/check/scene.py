@@ -15,8 +15,8 @@ class Scene:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.trial = Trial(target.pods)
-        self._left: list[str] = []
+        # A value could not be put back where it is the Service that chooses the pod of each request.
+        self.trial = Trial(() if "pods" in target.unseen else target.pods, may_remove=target.may_remove)
         self._views: asyncio.Future[list[PodView]] | None = None
 
     async def views(self) -> Sequence[PodView]:
@@ -31,14 +31,11 @@ class Scene:
 
     async def restore(self) -> None:
         """Puts the old values back, as often as it is called: once."""
-        self._left = await self.trial.end()
+        await self.trial.end()
 
     def notes(self) -> list[str]:
         """What one should know beside the results."""
         playing = {pod.name: sorted(pod.faults) for pod in self.target.pods if pod.faults}
         notes = [f"{pod} is playing a fault: {', '.join(faults)}" for pod, faults in playing.items()]
-        return (
-            self._left
-            + notes
-            + [f"pods: {why}" for what, why in self.target.unseen.items() if what == "pods"]
-        )
+        unseen = [f"pods: {self.target.unseen['pods']}"] if "pods" in self.target.unseen else []
+        return self.trial.left + notes + unseen

@@ -2,14 +2,15 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from kubia_pet.aio.interrupt import to_its_end
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.client.errors import AskError, UnansweredError
 from kubia_pet.client.pod import PodClient, Stored
-from kubia_pet.limits import ASK_CONCURRENCY, LATE_WRITE_TIME, MAX_KEPT_BYTES
-from kubia_pet.reach.restore import put_back
+from kubia_pet.limits import ASK_CONCURRENCY, ASK_TIMEOUT, LATE_WRITE_TIME, MAX_KEPT_BYTES, RESTORE_TIMEOUT
+from kubia_pet.reach.restore import OTHER_RUN, is_a_runs, put_back
 
 
 class NotTriedError(AskError):
@@ -18,23 +19,32 @@ class NotTriedError(AskError):
 
 @dataclass(frozen=True)
 class Written:
-    """One pod's part: the value that it acknowledged, or why there is none."""
+    """One pod's part: the value that it acknowledged, or why there is none; and what it had before."""
 
     pod: PodClient
     value: bytes
     refusal: AskError | None
+    before: bytes | None = None
+
+    def has_lost(self, data: bytes | None) -> bool:
+        """Whether this is a loss, and not what somebody else has written since."""
+        if data == self.value:
+            return False
+        return data in {None, self.before} or data.startswith(self.value.partition(b" for ")[0])
 
 
 class Trial:
     """One for a whole run. `begin` and `end` may be called by several: it is done once."""
 
-    def __init__(self, pods: Sequence[PodClient]) -> None:
+    def __init__(self, pods: Sequence[PodClient], *, may_remove: bool = True) -> None:
         self._pods = pods
+        self._may_remove = may_remove
         self._mark = f"kubia-pet check {secrets.token_hex(8)}"
         self._kept: dict[PodClient, Stored | None] = {}
         self._size = 0
-        self._ended: asyncio.Future[list[str]] | None = None
+        self._ended: asyncio.Future[None] | None = None
         self._begun: asyncio.Future[list[Written]] | None = None
+        self.left: list[str] = []  # what could not be put back, in sentences
 
     async def begin(self) -> list[Written]:
         """Each pod's part, in the order of the pods."""
@@ -42,27 +52,32 @@ class Trial:
             self._begun = asyncio.ensure_future(in_parallel(self._pods, self._write, limit=ASK_CONCURRENCY))
         return await asyncio.shield(self._begun)
 
-    async def end(self) -> list[str]:
-        """Puts back what was there before; a sentence for each pod where that failed.
+    async def end(self) -> None:
+        """Puts back what was there before, to its end; `left` says where that failed.
 
-        A write under way is waited for, as it would take effect afterwards: it ends within ASK_TIMEOUT. One
-        whose answer never came may do so still, and is looked for once more.
+        A write under way is waited for, as it would take effect afterwards: it ends within 2 ASK_TIMEOUT. One
+        whose answer never came may do so still, and is looked for once more. All pods are asked at the same
+        time, so that many that are silent take no longer than one.
         """
         if self._ended is None:
             self._ended = asyncio.ensure_future(self._end())
-        return await asyncio.shield(self._ended)  # whoever is ended while waiting here
+        await to_its_end(self._ended)
 
-    async def _end(self) -> list[str]:
+    async def _end(self) -> None:
         written = await self._begun if self._begun else []
-        said = await in_parallel(self._kept, self._put_back, limit=ASK_CONCURRENCY)
-        late = [part.pod for part in written if isinstance(part.refusal, UnansweredError)]
+        said = await self._put_back(self._kept, RESTORE_TIMEOUT)
+        unanswered = {part.pod for part in written if isinstance(part.refusal, UnansweredError)}
+        late = self._kept.keys() & unanswered  # others were not even read
         if late:
             await asyncio.sleep(LATE_WRITE_TIME)
-            said += await in_parallel(late, self._put_back, limit=ASK_CONCURRENCY)
-        return list(dict.fromkeys(sentence for sentence in said if sentence))
+            said |= await self._put_back(late, ASK_TIMEOUT)
+        self.left = [sentence for sentence in said.values() if sentence]
 
-    async def _put_back(self, pod: PodClient) -> str | None:
-        return await put_back(pod, self._kept[pod], is_ours=self._is_ours)
+    async def _put_back(self, pods: Collection[PodClient], patience: float) -> dict[PodClient, str | None]:
+        all_of_them = [
+            put_back(pod, self._kept[pod], is_ours=self._is_ours, patience=patience) for pod in pods
+        ]
+        return dict(zip(pods, await asyncio.gather(*all_of_them), strict=True))
 
     def _is_ours(self, data: bytes) -> bool:
         return data.startswith(self._mark.encode())
@@ -73,6 +88,10 @@ class Trial:
             if self._ended is not None:
                 raise NotTriedError("was not written to, as the check was ended")
             before = await pod.data()
+            if before and is_a_runs(before.data):
+                raise NotTriedError(OTHER_RUN)
+            if before is None and not self._may_remove:
+                raise NotTriedError("has no value, and these rights do not suffice to remove one again")
             self._size += len(before.data) if before else 0
             if self._size > MAX_KEPT_BYTES:
                 raise NotTriedError(f"has one of values that are more than {MAX_KEPT_BYTES} bytes together")
@@ -82,4 +101,4 @@ class Trial:
             await pod.write(value, instead_of=before)
         except AskError as error:
             return Written(pod, value, error)
-        return Written(pod, value, None)
+        return Written(pod, value, None, before.data if before else None)

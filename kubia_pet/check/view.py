@@ -1,7 +1,7 @@
 """What one pod says of itself and of its peers, asked in one go."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,18 +14,32 @@ Members = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PodView:
-    """The answers of `pod`. Where one is None, the sentence beside it says why.
+    """The answers of `pod`. Where one is None, what is beside it says why.
 
-    `error` is why it says nothing at all; `unready` why it is not ready.
+    `refusal` is why it says nothing at all; `not_ready` why it is not ready.
     """
 
     pod: PodClient
     peers: Members | None
-    error: str | None
-    stranger: bool  # it answers, but not as a kubia-pet does
+    refusal: AskError | None
     ledger: Members | None
     no_ledger: str | None
-    unready: str | None
+    not_ready: AskError | None
+
+    @property
+    def error(self) -> str | None:
+        """Why it says nothing at all, in a sentence."""
+        return f"{self.pod.name} {self.refusal}" if self.refusal else None
+
+    @property
+    def unready(self) -> str | None:
+        """Why it is not ready, as a sentence's end."""
+        return str(self.not_ready) if self.not_ready else None
+
+    @property
+    def stranger(self) -> bool:
+        """Whether it answers, but not as a kubia-pet does."""
+        return isinstance(self.refusal, RefusedError) and self.refusal.status in (200, 403, 404, 405)
 
     @property
     def name(self) -> str:
@@ -46,6 +60,11 @@ class PodView:
     def listed(self) -> tuple[str, ...]:
         """The full names of the peers that its discovery sees, itself included."""
         return tuple(each["name"] for each in self.peers["peers"]) if self.peers else ()
+
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """The full names of the peers that its ledger has seen at any time."""
+        return tuple(each["peer"] for each in self.ledger["witnesses"]) if self.ledger else ()
 
     @property
     def diagnostics(self) -> dict[str, str]:
@@ -69,11 +88,10 @@ async def view(pod: PodClient) -> PodView:
     return PodView(
         pod,
         peers=peers if isinstance(peers, dict) else None,
-        error=f"{pod.name} {peers}" if isinstance(peers, AskError) else None,
-        stranger=isinstance(peers, RefusedError) and peers.status in (200, 403, 404, 405),
+        refusal=peers if isinstance(peers, AskError) else None,
         ledger=ledger if isinstance(ledger, dict) else None,
         no_ledger=_no_ledger(ledger),
-        unready=str(ready) if isinstance(ready, AskError) else None,
+        not_ready=ready if isinstance(ready, AskError) else None,
     )
 
 
@@ -83,6 +101,11 @@ def _no_ledger(answer: object) -> str | None:
     return f"/ledger {answer}" if isinstance(answer, AskError) else None
 
 
+def code_of(error: AskError | None) -> str | None:
+    """The pet's own word for why, where it has one."""
+    return error.code if isinstance(error, RefusedError) else None
+
+
 async def _tried(asking: Awaitable[Any]) -> Any:
     try:
         return await asking
@@ -90,10 +113,8 @@ async def _tried(asking: Awaitable[Any]) -> Any:
         return error
 
 
-def short(names: object) -> str:
+def short(names: Iterable[str]) -> str:
     """Names in a sentence: host names only, so many of them."""
-    all_names = (
-        sorted({host_name(str(each)) for each in names}) if isinstance(names, list | set | tuple) else []
-    )
+    all_names = sorted({host_name(each) for each in names})
     shown = ", ".join(all_names[:8])
     return f"{shown} and {len(all_names) - 8} more" if len(all_names) > 8 else shown  # noqa: PLR2004

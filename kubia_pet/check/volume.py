@@ -6,7 +6,8 @@ from typing import Any
 
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
 from kubia_pet.check.scene import Scene
-from kubia_pet.check.view import PodView, short
+from kubia_pet.check.view import PodView, code_of, short
+from kubia_pet.config import Settings
 from kubia_pet.limits import CHEAPEST_FSYNC, WITNESS_PATIENCE
 
 Ledgers = Mapping[str, Mapping[str, Any]]  # GET /ledger, by the pod's name
@@ -22,8 +23,9 @@ def _ledgers(views: Sequence[PodView]) -> tuple[Ledgers, str]:
 async def mounted(scene: Scene) -> Finding:
     """Whether each value is on a volume that outlives the pod."""
     views, objects = await scene.views(), scene.target.objects
-    specs = {pod["metadata"]["name"]: pod["spec"] for pod in (objects.pods if objects else ())}
     ledgers, reason = _ledgers(views)
+    specs = {pod["metadata"]["name"]: pod["spec"] for pod in (objects.pods if objects else ())}
+    specs = {pod: spec for pod, spec in specs.items() if pod not in ledgers}  # a ledger has seen its mount
     # Whether what is mounted is a volume depends on where the pod runs, which its ledger knows.
     wrong = [*_verdicts(ledgers, {"not-a-volume"})]
     wrong += [f"{pod} has an emptyDir at {path}" for pod, spec in specs.items() for path in _empty_dirs(spec)]
@@ -44,16 +46,20 @@ async def mounted(scene: Scene) -> Finding:
 
 
 def _empty_dirs(spec: Mapping[str, Any]) -> list[str]:
-    """Where the first container has an emptyDir that the pet could keep its value in."""
+    """Where a container has an emptyDir that holds the data directory, which has its default here."""
     empty = {volume["name"] for volume in spec.get("volumes", ()) if "emptyDir" in volume}
-    mounts = spec["containers"][0].get("volumeMounts", ())
-    return [mount["mountPath"] for mount in mounts if mount["name"] in empty and mount["mountPath"] != "/tmp"]  # noqa: S108
+    mounts = [mount for each in spec["containers"] for mount in each.get("volumeMounts", ())]
+    return [
+        mount["mountPath"]
+        for mount in mounts
+        if mount["name"] in empty and Settings.data_dir.is_relative_to(mount["mountPath"])
+    ]
 
 
 async def own(scene: Scene) -> Finding:
     """Whether no two pods have one volume."""
     views = await scene.views()
-    locked = [f"{view.name}: {view.unready}" for view in views if view.unready and "locked" in view.unready]
+    locked = [f"{view.name}: {view.unready}" for view in views if code_of(view.not_ready) == "locked"]
     if locked:
         return failed("shared", "A pod waits for a volume that another process holds.", *locked)
     ledgers, reason = _ledgers(views)
@@ -72,9 +78,10 @@ async def own(scene: Scene) -> Finding:
         told = {ledger["verdict"]["verdict"] for ledger in ledgers.values()}
         cause = "cloned" if "cloned" in told else "shared"
         return failed(cause, "Pods have one volume, or copies of one.", *lines, *_verdicts(ledgers, {cause}))
+    if nameless := [pod for pod, each in ids.items() if each is None]:
+        return unknown(f"The volume of {short(nameless)} has no ledger that could be read.")
     return passed(
-        f"{len(ids)} pods, {len(pods_of)} volumes.",
-        *(f"{pod}: {each[:12]}" for pod, each in ids.items() if each),
+        f"{len(ids)} pods, {len(pods_of)} volumes.", *(f"{pod}: {each[:12]}" for pod, each in ids.items())
     )
 
 

@@ -15,7 +15,6 @@ Say = Callable[[str], None]
 async def watch(target: Target, kind: str, say: Say, progress: Progress) -> CheckResult:
     """What became of a disruption of this kind, which somebody else does within WATCH_TIMEOUT seconds."""
     check, began = f"disrupt.{kind}", time.monotonic()
-    progress.began(check)
     finding = await _watched(target, kind, say)
     result = CheckResult(check, finding, time.monotonic() - began)
     progress.ended(result)
@@ -28,7 +27,7 @@ async def _watched(target: Target, kind: str, say: Say) -> Finding:
     if missing := [pod for pod in pods if pod not in before]:
         return unknown(f"{', '.join(missing)} is not ready: there is nothing to watch yet.")
     last = pods[-1]
-    say(_instruction(kind, last, len(pods), before[last].node))
+    say(_instruction(_kubectl(target), kind, last, len(pods), before[last].node))
     wanted = pods if kind == "rollout" else [last]
     began = time.monotonic()
     after = await back(target, before, wanted, WATCH_TIMEOUT)
@@ -50,16 +49,23 @@ def _moved(pod: str, before: Life, after: Life, found: Finding) -> Finding:
     return found
 
 
-def _instruction(kind: str, pod: str, pods: int, node: str | None) -> str:
+def _kubectl(target: Target) -> str:
+    """The command as it is typed for this set, whatever namespace another terminal is in."""
+    service = (target.service or "").split(".")
+    namespace = target.namespace or (service[1] if service[2:3] == ["svc"] else None)
+    return f"kubectl --namespace {namespace}" if namespace else "kubectl"
+
+
+def _instruction(kubectl: str, kind: str, pod: str, pods: int, node: str | None) -> str:
     name = pod.rpartition("-")[0]
-    scale = f"kubectl scale statefulset {name} --replicas="
+    scale = f"{kubectl} scale statefulset {name} --replicas="
     typed: Sequence[str] = {
-        "delete": (f"kubectl delete pod {pod}",),
+        "delete": (f"{kubectl} delete pod {pod}",),
         "scale": (f"{scale}{pods - 1}", f"{scale}{pods}"),
-        "rollout": (f"kubectl rollout restart statefulset {name}",),
+        "rollout": (f"{kubectl} rollout restart statefulset {name}",),
         "move": (
             f"kubectl cordon {node or 'NODE'}",
-            f"kubectl delete pod {pod}",
+            f"{kubectl} delete pod {pod}",
             f"kubectl uncordon {node or 'NODE'}",
         ),
     }[kind]

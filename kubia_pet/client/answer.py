@@ -1,11 +1,14 @@
 """What an answer is worth."""
 
-import re
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from kubia_pet.client.errors import NotReachedError, OtherValueError, RefusedError, UnansweredError
+
+PROBLEM = "application/problem+json"
 
 
 @dataclass(frozen=True)
@@ -29,22 +32,27 @@ def require_ok(answer: Answer) -> None:
     """
     if answer.status // 100 == 2:  # noqa: PLR2004 - 2xx
         return
-    sentence = answer.text.strip()
-    with_detail = re.search(r'"detail": ?"([^"]{1,300})"', sentence)
-    shown = with_detail[1] if with_detail else sentence.partition("\n")[0][:300]
+    sentence, said = answer.text.strip(), _problem(answer)
+    shown = str(said.get("detail") or sentence.partition("\n")[0])[:300]
     if '"kind":"Status"' in sentence and "error trying to reach service" in sentence:
         raise NotReachedError("cannot be reached by the API server: it takes no connection")
     kind = OtherValueError if answer.status == HTTPStatus.PRECONDITION_FAILED else RefusedError
-    raise kind(answer.status, shown)
+    raise kind(answer.status, shown, said.get("code"))
 
 
 def require_known(answer: Answer) -> None:
     """Raises UnansweredError where an error leaves open whether the old value stands."""
-    said_by_pet = answer.headers.get("Content-Type", "").startswith(
-        ("text/plain", "application/problem+json")
-    )
-    open_end = any(words in answer.text for words in ("not known", "may still take effect"))
-    if answer.status in (503, 507) and said_by_pet and not open_end:
-        return
-    if answer.status >= 500:  # noqa: PLR2004 - 5xx
+    code = _problem(answer).get("code")
+    if answer.status >= 500 and code in {None, "slow", "unconfirmed"}:  # noqa: PLR2004 - 5xx
         raise UnansweredError(f"answered {answer.status}, which leaves open what happened")
+
+
+def _problem(answer: Answer) -> Mapping[str, Any]:
+    """The members of problem details (RFC 9457); none where the answer is something else."""
+    if not answer.headers.get("Content-Type", "").startswith(PROBLEM):
+        return {}
+    try:
+        members = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return members if isinstance(members, dict) else {}

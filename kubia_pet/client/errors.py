@@ -14,11 +14,15 @@ class UnansweredError(AskError):
 
 
 class RefusedError(AskError):
-    """The pod, or what stands before it, answered with an error; `status` is HTTP's."""
+    """The pod, or what stands before it, answered with an error; `status` is HTTP's.
 
-    def __init__(self, status: int, sentence: str) -> None:
+    `code` is the pet's own word for why, where it has one: "Errors" in the README.
+    """
+
+    def __init__(self, status: int, sentence: str, code: str | None = None) -> None:
         super().__init__(f"answered {status}" + (f": {sentence}" if sentence else ""))
         self.status = status
+        self.code = code
 
 
 class OtherValueError(RefusedError):

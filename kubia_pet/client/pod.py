@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from kubia_pet.client.answer import Answer, require_known, require_ok
+from kubia_pet.client.answer import PROBLEM, Answer, require_known, require_ok
 from kubia_pet.client.errors import NotReachedError, RefusedError, UnansweredError
 from kubia_pet.limits import ASK_CONNECT_TIMEOUT, ASK_TIMEOUT, MAX_ANSWER_BYTES
 from kubia_pet.model.value import NO_VALUE
@@ -17,6 +17,7 @@ from kubia_pet.model.value import NO_VALUE
 _STORED_ON = re.compile(r"Data stored on pod (\S+)")
 # The API server's words: k8s.io/apimachinery, pkg/util/proxy/transport.go
 _PROXY_FAILED = b"error trying to reach service:"
+_WITH_CODES = {"Accept": PROBLEM}  # so that errors come with their code
 FAULT = "Kubia-Pet-Fault"  # what a fault that is being played puts on the answers that it touches
 
 
@@ -75,7 +76,7 @@ class PodClient:
 
         Others have a 404, too: the API server, while there is no pod of that name.
         """
-        answer = await self.ask("GET", "data")
+        answer = await self.ask("GET", "data", headers=_WITH_CODES)
         if answer.status == HTTPStatus.NOT_FOUND and NO_VALUE in answer.text:
             return None
         require_ok(answer)
@@ -112,7 +113,7 @@ class PodClient:
 
     async def ready(self) -> None:
         """Returns where the pod is ready; raises RefusedError with its sentence where it is not."""
-        require_ok(await self.ask("GET", "readyz"))
+        require_ok(await self.ask("GET", "readyz", headers=_WITH_CODES))
 
     async def _object(self, path: str) -> dict[str, Any]:
         answer = await self.ask("GET", path, headers={"Accept": "application/json"})
@@ -138,7 +139,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _condition(instead_of: Stored | None) -> dict[str, str]:
-    return {"If-None-Match": "*"} if instead_of is None else {"If-Match": instead_of.etag}
+    return _WITH_CODES | ({"If-None-Match": "*"} if instead_of is None else {"If-Match": instead_of.etag})
 
 
 def _no_connection(error: Exception) -> str:

@@ -116,24 +116,23 @@ class Rotation:
         self._fresh = self._fresh or now - age >= self._began - TTL_PRECISION
         return age
 
-    def hurry(self) -> bool:
-        """Makes it the next way's turn, if that leaves enough for the turns to come. Returns whether it did.
+    def hurry(self) -> None:
+        """Makes it the next way's turn, if that leaves enough for the turns to come.
 
         Each way has one fresh answer in CACHE_TIME seconds, and a round is hardly longer.
         """
         self._enter_slot()
         following = self._first_ended(1)
         if following is None or following == self._current:
-            return False
+            return
         ways = self._ways()
         ends = [self._ends.get(way, 0.0) for way in ways if way != following]
         ends.append(time.monotonic() + CACHE_TIME)
         for slots in range(1, len(ways)):
             begins = self._began + slots * self.slot_time + _LATE
             if sum(end <= begins for end in ends) < slots:
-                return False
+                return
         self._current, self._fresh = following, True
-        return True
 
     def refused(self, *, in_time: bool) -> None:
         """A question with bits had no answer, the plain one had. From now on all are plain.

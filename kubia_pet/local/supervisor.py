@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from kubia_pet.aio.process import ended
 from kubia_pet.logs import RELAYED
 
 log = logging.getLogger(__name__)
@@ -83,15 +84,8 @@ class LocalPod:
     async def end(self) -> None:
         """SIGTERM, and SIGKILL where that does not end it in time."""
         self._ending = True
-        if self.process is None or self.process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
-            try:
-                await asyncio.wait_for(self.process.wait(), _END_TIMEOUT)
-            except TimeoutError:
-                self.process.kill()
-                await self.process.wait()
+        if self.process is not None:
+            await ended(self.process, _END_TIMEOUT)
 
     async def _start(self) -> asyncio.subprocess.Process:
         self.make_data_dir()

@@ -19,6 +19,8 @@ class ErrorCode(StrEnum):
     NO_ADDRESS = "no-address"
     OTHER_POD = "other-pod"
     FAILED = "failed"
+    # This pod gives none.
+    VOLUME = "volume"
     # Discovery.
     DNS_FAILED = "dns-failed"
     NOT_HEADLESS = "not-headless"

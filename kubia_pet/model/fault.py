@@ -78,8 +78,7 @@ class Faults:
 
     def seconds_left(self, fault: Fault) -> float:
         """How long it still is; 0 where it is not set."""
-        setting = self._settings.get(fault)
-        return max(0.0, setting.until - time.monotonic()) if setting is not None else 0.0
+        return max(0.0, (self.ends_at(fault) or 0.0) - time.monotonic())
 
     def active(self) -> list[Fault]:
         """Those that are set now, in the order of their definition."""

@@ -4,9 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from kubia_pet.model.ledger import Kind
 from kubia_pet.model.moment import MOMENT
 
-_LONGEST = 300  # characters of one member
+_LONGEST = 80  # characters of one member
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,12 @@ def summary_of(members: Any) -> LedgerSummary | None:
                 start=_text(start.get("id")),
                 starts=number if isinstance(number, int) and 0 < number < 10**9 else None,
                 node=_text(start.get("node")),
-                verdict=_text(verdict.get("verdict")),
+                verdict=said if (said := _text(verdict.get("verdict"))) in set(Kind) else None,
                 message=_text(verdict.get("message")),
             )
     return None
 
 
 def _text(member: Any) -> str | None:
-    return member[:_LONGEST] if isinstance(member, str) else None
+    """Its begin; None where it cannot be sent, or would turn or hide what stands beside it."""
+    return member[:_LONGEST] if isinstance(member, str) and member.isprintable() else None

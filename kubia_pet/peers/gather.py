@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,10 +29,10 @@ _STALE = {ErrorCode.REFUSED, ErrorCode.UNREACHABLE, ErrorCode.TIMEOUT, ErrorCode
 
 
 class ClusterObserver(Protocol):
-    """Told how each peer answered."""
+    """Told how the peers answered."""
 
-    def asked(self, outcome: str) -> None:
-        """`outcome` is ok or an error's code."""
+    def asked(self, outcome: str, number: int) -> None:
+        """So many answered so; `outcome` is ok or an error's code."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,9 @@ class Cluster:
 
     def _log_changes(self, results: Sequence[PeerResult]) -> None:
         """Counts the answers; logs who begins to fail, or fails otherwise than before, and who is back."""
-        for result in results:
-            self._observer.asked(result.error.code if result.error else "ok")
+        outcomes = Counter(result.error.code if result.error else "ok" for result in results)
+        for outcome, number in outcomes.items():
+            self._observer.asked(outcome, number)
         failing = {result.peer.name: result.error for result in results if result.error}
         new = [name for name, error in failing.items() if self._failing.get(name) != error]
         for name in new[:LOGGED]:

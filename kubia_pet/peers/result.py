@@ -11,6 +11,8 @@ from kubia_pet.model.value import NO_VALUE, Value
 from kubia_pet.peers.connection import FetchError, Response
 
 STATE, ENDING = "Kubia-Pet-State", "ending"  # the header by which a pod says that it was told to end
+_STATE, _ENDING = STATE.lower().encode(), ENDING.encode()
+_START, _VERDICT = START.lower().encode(), VERDICT.lower().encode()
 DATA_TYPES = {b"text/plain", b"application/octet-stream"}
 _OK, _NOT_FOUND, _MISDIRECTED = 200, 404, 421
 
@@ -46,8 +48,10 @@ def judge(status: int, header: Mapping[bytes, bytes]) -> None:
         raise FetchError(ErrorCode.STATUS, f"answered {status}")
     if header.get(b"content-encoding", b"identity").lower() != b"identity":
         raise FetchError(ErrorCode.NOT_A_PET, "is no kubia-pet: its answer is compressed")
+    if status == _NOT_FOUND:
+        return
     kind = header.get(b"content-type", b"text/plain").partition(b";")[0].strip().lower()
-    if status == _OK and kind not in DATA_TYPES:
+    if kind not in DATA_TYPES:
         # The type is a stranger's words: only a plain one is repeated.
         plain = re.fullmatch(rb"[a-z0-9.+/-]{1,80}", kind)
         shown = kind.decode() if plain else "an odd type"
@@ -56,13 +60,13 @@ def judge(status: int, header: Mapping[bytes, bytes]) -> None:
 
 def is_ending(response: Response) -> bool:
     """Whether the peer says so."""
-    return response.header.get(STATE.lower().encode()) == ENDING.encode()
+    return response.header.get(_STATE) == _ENDING
 
 
 def ledger_version_of(response: Response) -> str | None:
     """Of the pod's start and the verdict on its volume."""
-    start, verdict = (response.header.get(name.lower().encode()) for name in (START, VERDICT))
-    return None if start is None else f"{start!r} {verdict!r}"
+    start = response.header.get(_START)
+    return None if start is None else (start + b" " + response.header.get(_VERDICT, b"")).decode("latin-1")
 
 
 def value_in(response: Response) -> Value | None:

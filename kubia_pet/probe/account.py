@@ -123,6 +123,11 @@ class Account:
         """Those that have a register."""
         return list(self._registers)
 
+    @property
+    def has_acknowledged(self) -> bool:
+        """Whether any pod has said that it has stored something."""
+        return any(register.counts().acknowledged for register in self._registers.values())
+
     def register(self, pod: str) -> Register:
         """That pod's."""
         if pod not in self._registers:

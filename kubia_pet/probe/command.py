@@ -1,6 +1,5 @@
 """The command `kubia-pet probe`."""
 
-import sys
 from typing import Any
 
 import click
@@ -36,8 +35,7 @@ def probe(through: str, seconds: float | None, output: str, port: int | None, **
     the one to which this pod belongs. The old values are put back at the end. The exit status is 0 where
     nothing acknowledged was lost, 1 where anything was, 2 for a wrong use, 3 where it cannot be told.
     """
-    import asyncio
-
     from kubia_pet.probe.run import run_probe
+    from kubia_pet.reach.ending import conclude
 
-    sys.exit(asyncio.run(run_probe(way(given), through=through, seconds=seconds, output=output, port=port)))
+    conclude(run_probe(way(given), through=through, seconds=seconds, output=output, port=port))

@@ -1,8 +1,18 @@
 """The values from before the probe: what is put back at its end."""
 
+from kubia_pet.client.errors import AskError
 from kubia_pet.limits import MAX_KEPT_BYTES
 from kubia_pet.probe.numbered import Kind, sighting
+from kubia_pet.reach.restore import OTHER_RUN, is_a_runs
 from kubia_pet.reach.way import UnreachableError
+
+
+class OtherRunError(AskError):
+    """The pod has the value of another check or probe, which would be lost for good if ours replaced it."""
+
+    def __init__(self, pod: str) -> None:
+        super().__init__(OTHER_RUN)
+        self.pod = pod
 
 
 class Kept:
@@ -15,9 +25,14 @@ class Kept:
     def remember(self, pod: str, data: bytes | None) -> bool:
         """Remembers what is nobody's of this probe; whether the pod has, or had, it from before.
 
-        Raises UnreachableError where that is more than MAX_KEPT_BYTES together.
+        Raises OtherRunError where another run's is the first that is seen of this pod, and UnreachableError
+        where that is more than MAX_KEPT_BYTES together.
         """
         if sighting(data, self._run).kind not in {Kind.FOREIGN, Kind.NONE}:
+            return False
+        if self.is_another_runs(data):
+            if pod not in self._values:
+                raise OtherRunError(pod)
             return False
         if pod in self._values:
             before = self._values[pod] == data
@@ -30,6 +45,10 @@ class Kept:
                 f"The values are more than {MAX_KEPT_BYTES} bytes together: too many to put back."
             )
         return True
+
+    def is_another_runs(self, data: bytes | None) -> bool:
+        """Whether another check or probe has written this."""
+        return data is not None and is_a_runs(data) and sighting(data, self._run).kind is Kind.FOREIGN
 
     def __contains__(self, pod: str) -> bool:
         return pod in self._values

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from kubia_pet.probe.counts import Counts, Snapshot
-from kubia_pet.reach.way import UnreachableError
+from kubia_pet.reach.way import WrongUseError
 
 PREFIX = "kubia_pet_probe_"
 HELP = {
@@ -56,7 +56,7 @@ class AccountCollector(Collector):
 
 @contextmanager
 def metrics_port(port: int | None) -> Iterator[Callable[[Snapshot], None]]:
-    """Serves what it is given on this port, if any. Raises UnreachableError where the port is taken."""
+    """Serves what it is given on this port, if any. Raises WrongUseError where the port is taken."""
     collector = AccountCollector()
     if port is None:
         yield collector.publish
@@ -67,7 +67,7 @@ def metrics_port(port: int | None) -> Iterator[Callable[[Snapshot], None]]:
         server, thread = start_http_server(port, registry=registry)
     except OSError as error:
         reason = os.strerror(error.errno or errno.EIO)
-        raise UnreachableError(f"Port {port} cannot be used for metrics: {reason}.") from error
+        raise WrongUseError(f"Port {port} cannot be used for metrics: {reason}.") from error
     try:
         yield collector.publish
     finally:

@@ -15,7 +15,7 @@ from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, RESTORE_TIMEOUT
 from kubia_pet.probe.account import Account
 from kubia_pet.probe.counts import Snapshot
-from kubia_pet.probe.kept import Kept
+from kubia_pet.probe.kept import Kept, OtherRunError
 from kubia_pet.probe.report import Report
 from kubia_pet.probe.restored import restored
 from kubia_pet.probe.traffic import Traffic
@@ -34,6 +34,8 @@ class Probe:
         if self._through == "public" and target.connect is None:
             reason = target.unseen.get("public", "none is known")
             raise UnreachableError(f"There is no public service to write through: {reason}.")
+        if not target.pods:
+            raise UnreachableError(f"No pod is known: {target.unseen['pods']}.")
         self._target = target
         self._run = secrets.token_hex(8)
         self._account = Account()
@@ -70,15 +72,24 @@ class Probe:
 
     async def _remember(self) -> None:
         """What is there before anything is written."""
-        if self._service_only:
-            try:
-                found = values(await self._target.pods[0].overview())
-            except AskError as error:
-                raise UnreachableError(f"{self._target.where} {error}.") from error
-            for name, data in found.items():
-                self._kept.remember(name, data)
-        else:
-            await in_parallel(self._target.pods, self._try_look, limit=ASK_CONCURRENCY)
+        try:
+            if self._service_only:
+                for name, data in values(await self._target.pods[0].overview()).items():
+                    self._kept.remember(name, data)
+            else:
+                await in_parallel(self._target.pods, self._first_look, limit=ASK_CONCURRENCY)
+        except OtherRunError as error:
+            raise UnreachableError(f"{error.pod} {error}.") from error
+        except AskError as error:
+            raise UnreachableError(f"{self._target.where} {error}.") from error
+
+    async def _first_look(self, pod: PodClient) -> None:
+        try:
+            await self._traffic.look(pod)
+        except OtherRunError:
+            raise
+        except AskError:
+            return  # it may answer later
 
     async def _try_look(self, pod: PodClient) -> bool:
         try:
@@ -119,9 +130,15 @@ class Probe:
 
     async def _last_look(self) -> list[str]:
         """Judges each pod once more; those that do not answer, so that the last word on them is missing."""
-        if self._service_only:
-            return []
         waited_for = asyncio.get_running_loop().time() + RESTORE_TIMEOUT
+        if self._service_only and self._target.connect:
+            left = set(self._account.pods)
+            while left and asyncio.get_running_loop().time() < waited_for:
+                async with self._target.connect() as any_pod:
+                    with contextlib.suppress(AskError):
+                        left -= await self._traffic.look_through(any_pod, left)
+                await asyncio.sleep(_TICK if left else 0)
+            return sorted(left)
 
         async def look(pod: PodClient) -> str | None:
             while not await self._try_look(pod):

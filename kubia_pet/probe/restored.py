@@ -6,13 +6,15 @@ from functools import partial
 
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.client.errors import AskError
+from kubia_pet.client.overview import values
 from kubia_pet.client.pod import PodClient, Stored
-from kubia_pet.limits import ASK_CONCURRENCY
+from kubia_pet.limits import ASK_CONCURRENCY, RESTORE_TIMEOUT
 from kubia_pet.probe.kept import Kept
 from kubia_pet.probe.numbered import Kind, sighting
-from kubia_pet.reach.restore import put_back
+from kubia_pet.reach.restore import put_back, replace
 from kubia_pet.reach.target import Target
 
+_OURS = {Kind.OURS, Kind.TORN}
 _CONNECTIONS = 20  # tried, for each pod, to reach all of them through a Service
 
 
@@ -28,21 +30,37 @@ async def restored(target: Target, kept: Kept, run: str, written: Sequence[str])
 async def _restore(kept: Kept, run: str, pod: PodClient) -> str | None:
     data = kept.get(pod.name)
     before = None if data is None else Stored(data, "")
-    ours = {Kind.OURS, Kind.TORN}
-    return await put_back(pod, before, is_ours=lambda now: sighting(now, run).kind in ours)
+    return await put_back(
+        pod, before, is_ours=lambda now: sighting(now, run).kind in _OURS, patience=RESTORE_TIMEOUT
+    )
 
 
 async def _through_the_service(target: Target, kept: Kept, run: str, left: set[str]) -> list[str]:
-    """Connects anew until each pod was hit."""
-    notes: list[str] = []
-    for _ in range(_CONNECTIONS * len(left)):
-        if not left or target.connect is None:
+    """Connects anew until each pod was hit.
+
+    Each request may go to another pod. Whose the value is that was given is what everybody's list says, and
+    that it is still there, the condition of what is written, makes that reach this very pod.
+    """
+    whose: dict[bytes, str] = {}
+    met: dict[str, Stored] = {}
+    for _ in range(_CONNECTIONS * (len(left) + 1)):
+        if target.connect is None:
             break
         async with target.connect() as pod:
             with contextlib.suppress(AskError):
-                pod.name = str((await pod.peers())["pod"])
-                if pod.name in left:
-                    note = await _restore(kept, run, pod)
-                    notes += [note] if note else []
-                    left.discard(pod.name)
-    return notes + [f"{name} may still have this program's value: it was not reached again." for name in left]
+                for name, data in values(await pod.overview()).items():
+                    if data is not None and sighting(data, run).kind in _OURS:
+                        whose[data] = name
+                    else:
+                        left.discard(name)
+                now = await pod.data()
+                if now and (name := whose.get(now.data, "")) in kept:
+                    met[name] = now
+            for name, now in tuple(met.items()):
+                with contextlib.suppress(AskError):
+                    await replace(pod, now, kept.get(name))
+                    left.discard(name)
+                    del met[name]
+        if not left:
+            break
+    return [f"{name} may still have this program's value: it was not reached again." for name in sorted(left)]

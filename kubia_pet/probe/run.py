@@ -1,7 +1,6 @@
 """One run of the command: reaches the set, lets the probe run, reports."""
 
 import asyncio
-import sys
 
 from rich.console import Console
 
@@ -11,7 +10,8 @@ from kubia_pet.probe.metrics_port import metrics_port
 from kubia_pet.probe.probe import Probe
 from kubia_pet.probe.report import Exit, as_json
 from kubia_pet.probe.table import live, write
-from kubia_pet.reach.way import UnreachableError, Way
+from kubia_pet.reach.ending import emit
+from kubia_pet.reach.way import UnreachableError, Way, WrongUseError
 from kubia_pet.reach.ways import reach
 
 
@@ -32,9 +32,11 @@ async def run_probe(way: Way, *, through: str, seconds: float | None, output: st
                     report = await probe.run(stop, seconds, watch)
         except UnreachableError as error:
             errors.print(f"Error: {error}", markup=False, soft_wrap=True)
-            return Exit.UNKNOWN if way.url or way.namespace else Exit.USAGE
+            return Exit.USAGE if isinstance(error, WrongUseError) else Exit.UNKNOWN
     if output == "json":
-        sys.stdout.write(as_json(report))
+        emit(as_json(report))
     else:
-        write(console, report)
+        with console.capture() as printed:
+            write(console, report)
+        emit(printed.get())
     return report.exit

@@ -32,8 +32,9 @@ def live(console: Console) -> Iterator[Callable[[Snapshot], None]]:
 
 def write(console: Console, report: Report) -> None:
     """The summary."""
-    wide = console if console.is_terminal else Console(highlight=False, width=140, color_system=None)
-    wide.print(_table(report.account))
+    if not console.is_terminal:
+        console.width = 140  # a file is as wide as the table
+    console.print(_table(report.account))
     for line in (*(f"{pod} gave no last answer" for pod in report.unverified), *report.notes):
         console.print(f"Note: {line}", markup=False, soft_wrap=True)
     written = f"{report.where}, written through {'each pod' if report.through == 'pods' else 'the service'}"

@@ -1,7 +1,7 @@
 """The probe's writes and reads, and what the account is told of each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager
 from itertools import count
 
@@ -16,7 +16,7 @@ from kubia_pet.reach.way import UnreachableError
 
 _HOPELESS = {
     401: "Writing needs a token: give its file with --token-file.",
-    403: "Writing is forbidden here: with kubectl it takes the right to create and update pods/proxy.",
+    403: "Writing is forbidden here: with kubectl it takes the right to update pods/proxy.",
     405: "This version of kubia-pet takes no conditional writes: values could not be put back safely.",
 }
 
@@ -63,12 +63,12 @@ class Traffic:
             floors = {name: self._account.register(name).floor for name in self._account.pods}
             try:
                 overview = await pod.overview()
+                seen_values, by = values(overview), str(overview.get("pod", ""))
             except AskError:
                 (self._account.register(pod.name) if pod.name in floors else self._account).refused()
                 continue
             self._account.answered()
-            by = str(overview["pod"])
-            for name, data in values(overview).items():
+            for name, data in seen_values.items():
                 if name in floors:
                     seen = sighting(data, self._run)
                     self._account.register(name).read(seen, floor=floors[name], by=by)
@@ -81,14 +81,24 @@ class Traffic:
     async def look(self, pod: PodClient) -> Stored | None:
         """The pod's value, judged while nothing of ours is under way. Raises AskError."""
         before = await pod.data()
-        self._looked(pod.name, before)
+        self._looked(pod.name, before.data if before else None)
         return before
+
+    async def look_through(self, pod: PodClient, wanted: Collection[str]) -> set[str]:
+        """The same for those of the `wanted` pods whose value this one knows, any of them: their names."""
+        found = {name: data for name, data in values(await pod.overview()).items() if name in wanted}
+        for name, data in found.items():
+            self._looked(name, data)
+        return set(found)
 
     async def _look_and_write(self, pod: PodClient, name: str) -> None:
         account = self._account.register(name) if name else self._account
         try:
             before = await self.look(pod) if name else await pod.data()
         except AskError:
+            account.refused()
+            return
+        if not name and before and self._kept.is_another_runs(before.data):  # whose, is not known
             account.refused()
             return
         number = next(self._numbers)
@@ -101,16 +111,16 @@ class Traffic:
             return
         except AskError as error:
             account.refused()
-            if isinstance(error, RefusedError) and (reason := _HOPELESS.get(error.status)):
+            reason = _HOPELESS.get(error.status) if isinstance(error, RefusedError) else None
+            if reason and not self._account.has_acknowledged:  # later it may be an API server that starts
                 raise UnreachableError(reason) from error
             return
         self._account.answered()
         if not name:  # the condition held: what was seen was this pod's
-            self._looked(by, before)
+            self._looked(by, before.data if before else None)
         self._account.register(by or name).acknowledged(number, meant_for=name)
 
-    def _looked(self, pod: str, before: Stored | None) -> None:
-        data = before.data if before else None
+    def _looked(self, pod: str, data: bytes | None) -> None:
         as_before = self._kept.remember(pod, data)
         self._account.answered()
         self._account.register(pod).looked(sighting(data, self._run), as_before=as_before)

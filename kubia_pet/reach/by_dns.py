@@ -18,7 +18,7 @@ from kubia_pet.discovery.resolver import ResolutionFailedError
 from kubia_pet.discovery.rotation import Rotation
 from kubia_pet.limits import ASK_CONCURRENCY, ASK_TIMEOUT
 from kubia_pet.reach.target import Target, host_name, in_order
-from kubia_pet.reach.way import UnreachableError, Way
+from kubia_pet.reach.way import UnreachableError, Way, WrongUseError
 
 _NOT_SAID = (
     "Say which set: a URL, --namespace for one that kubectl reaches, or, inside the cluster, "
@@ -71,9 +71,9 @@ async def _alone(kept: aiohttp.ClientSession, own_host: str, way: Way) -> Target
     try:
         said = await pod.peers()
     except AskError:
-        raise UnreachableError(_NOT_SAID) from None
+        raise WrongUseError(_NOT_SAID) from None
     if said.get("pod") != own_host:
-        raise UnreachableError(_NOT_SAID)
+        raise WrongUseError(_NOT_SAID)
     reason = f"{pod.name} has no full name, so that its peers are not known"
     unseen = dict.fromkeys(("dns", "public"), reason)
     return Target(where=f"inside {pod.name}", pods=(pod,), unseen=unseen)

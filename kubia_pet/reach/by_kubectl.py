@@ -1,15 +1,18 @@
 """From anywhere that kubectl works: each pod by the API server's proxy."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import session
-from kubia_pet.reach.kubectl import API, kubectl_proxy, listed
+from kubia_pet.reach.kubectl import API, current_context, kubectl_proxy, listed
 from kubia_pet.reach.target import Objects, Target, in_order
 from kubia_pet.reach.way import UnreachableError, Way
 
@@ -17,7 +20,8 @@ from kubia_pet.reach.way import UnreachableError, Way
 @asynccontextmanager
 async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
     """The running pods that the selector finds in the namespace."""
-    async with kubectl_proxy() as socket, session(token=way.token, socket=socket) as kept:
+    context = await current_context()
+    async with kubectl_proxy(context) as socket, session(token=way.token, socket=socket) as kept:
         api = PodClient(kept, API, name="")
         objects = await _objects(api, namespace, way.selector)
         base = f"{API}api/v1/namespaces/{namespace}"
@@ -46,6 +50,8 @@ async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
             connect=partial(_as_it_comes, public) if public else None,
             objects=objects,
             api=api,
+            may_remove=await _may_remove(api, namespace),
+            kubectl=context,
             namespace=namespace,
             service=way.service,
             unseen=unseen,
@@ -56,6 +62,23 @@ async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
 async def _as_it_comes(public: PodClient) -> AsyncIterator[PodClient]:
     """The API server chooses a pod for each request, whatever the connection."""
     yield public
+
+
+async def _may_remove(api: PodClient, namespace: str) -> bool:
+    """Whether these rights suffice to remove a pod's value; yes where nobody says."""
+    wanted = {"namespace": namespace, "verb": "delete", "resource": "pods", "subresource": "proxy"}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+    body = json.dumps(review | {"spec": {"resourceAttributes": wanted}}).encode()
+    try:
+        answer = await api.ask(
+            "POST",
+            "apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            data=body,
+            headers={"Content-Type": "application/json"},
+        )
+        return answer.status != HTTPStatus.CREATED or bool(json.loads(answer.body)["status"]["allowed"])
+    except (AskError, ValueError, KeyError):
+        return True
 
 
 async def _objects(api: PodClient, namespace: str, selector: str) -> Objects:
@@ -84,10 +107,13 @@ def selects(service: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
 
 
 def _public_name(objects: Objects) -> str | None:
-    """The first Service with an address that selects a pod, as the API server's proxy wants it named."""
+    """The Service with an address that selects most pods, as the API server's proxy wants it named."""
+    best, most = None, 0
     for service in objects.services or ():
-        spec = service["spec"]
-        if spec.get("clusterIP") != "None" and any(selects(service, pod) for pod in objects.pods):
-            port = next((each["name"] for each in spec.get("ports", ()) if each.get("name")), "")
-            return f"{service['metadata']['name']}" + (f":{port}" if port else "")
-    return None
+        count = sum(selects(service, pod) for pod in objects.pods)
+        if service["spec"].get("clusterIP") != "None" and count > most:
+            best, most = service, count
+    if best is None:
+        return None
+    port = next((each["name"] for each in best["spec"].get("ports", ()) if each.get("name")), "")
+    return f"{best['metadata']['name']}" + (f":{port}" if port else "")

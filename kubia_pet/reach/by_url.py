@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import one_connection, session
+from kubia_pet.limits import ASK_CONCURRENCY
 from kubia_pet.reach.target import Target, host_name, in_order
 from kubia_pet.reach.way import UnreachableError, Way
 
@@ -54,12 +56,19 @@ async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
 async def _pods(kept: aiohttp.ClientSession, said: Mapping[str, Any]) -> tuple[PodClient, ...]:
     """A client for each pod of the list; none where their addresses lead nowhere from here."""
     found = dict(_endpoints(said))
-    for name, endpoint in found.items():  # only another one knows the address of who was asked
+
+    async def ask(pod: PodClient) -> dict[str, Endpoint] | None:
         try:
-            found |= _endpoints(await _client(kept, name, endpoint).peers())
+            return _endpoints(await pod.peers())
         except AskError:
-            continue
-        return in_order(_client(kept, each, at) for each, at in found.items())
+            return None
+
+    for first in range(0, len(found), ASK_CONCURRENCY):
+        some = [_client(kept, *each) for each in list(found.items())[first : first + ASK_CONCURRENCY]]
+        for told in await in_parallel(some, ask, limit=ASK_CONCURRENCY):
+            if told is not None:
+                found |= told  # only another one knows the address of who was asked
+                return in_order(_client(kept, each, at) for each, at in found.items())
     return ()
 
 

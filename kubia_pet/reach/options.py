@@ -10,6 +10,7 @@ import click
 from kubia_pet.config import ENV_PREFIX, Settings
 from kubia_pet.parameters import Address
 from kubia_pet.reach.way import Way
+from kubia_pet.token_file import TokenUnusableError, read_token
 
 _OPTIONS = (
     click.argument("url", required=False),
@@ -60,6 +61,10 @@ def way(given: dict[str, Any]) -> Way:
     url, namespace, token_file = given["url"], given["namespace"], given["token_file"]
     if url and namespace:
         raise click.UsageError("Give a URL or --namespace, not both.")
+    try:
+        token = read_token(token_file) if token_file else None
+    except TokenUnusableError as error:
+        raise click.UsageError(str(error)) from error
     port = os.environ.get(f"{ENV_PREFIX}_PORT", "")
     chosen = Way(
         url=url,
@@ -69,7 +74,7 @@ def way(given: dict[str, Any]) -> Way:
         public=given["public"],
         nameserver=given["nameserver"],
         port=int(port) if port.isdigit() else Settings.port,
-        token=token_file.read_text().strip() if token_file else None,
+        token=token,
     )
     for name in NAMES:
         del given[name]

@@ -5,20 +5,31 @@ from collections.abc import Callable
 
 from kubia_pet.client.errors import AskError, OtherValueError, RefusedError
 from kubia_pet.client.pod import PodClient, Stored
-from kubia_pet.limits import RESTORE_TIMEOUT
 
+OTHER_RUN = (
+    "has the value of another check or probe: let that one end first; where it was killed, store the pod's "
+    "own value again, or remove this one (DELETE /data)"
+)
 _PAUSE = 0.25  # seconds until a pod that does not answer is asked again
+_FINAL = {401, 403, 405, 413}  # a pod that is away for a moment is the API server's 400, 404 or 429
 
 
-async def put_back(pod: PodClient, kept: Stored | None, *, is_ours: Callable[[bytes], bool]) -> str | None:
+def is_a_runs(data: bytes) -> bool:
+    """Whether a check or a probe has written this: it is nobody's own, and never what is to be put back."""
+    return data.startswith((b"kubia-pet check ", b"kubia-pet probe "))
+
+
+async def put_back(
+    pod: PodClient, kept: Stored | None, *, is_ours: Callable[[bytes], bool], patience: float
+) -> str | None:
     """Replaces our value by what was there before, nothing included; None where that is done.
 
-    Another value than ours stays. A pod that does not answer is asked for RESTORE_TIMEOUT seconds, then a
+    Another value than ours stays. A pod that does not answer is asked for `patience` seconds, then a
     sentence says what is still there.
     """
     said: AskError | None = None
     try:
-        async with asyncio.timeout(RESTORE_TIMEOUT):
+        async with asyncio.timeout(patience):
             while True:
                 try:
                     return await _once(pod, kept, is_ours)
@@ -26,7 +37,7 @@ async def put_back(pod: PodClient, kept: Stored | None, *, is_ours: Callable[[by
                     continue
                 except AskError as error:
                     said = error
-                    if isinstance(error, RefusedError) and error.status < 500:  # noqa: PLR2004 - 4xx stays so
+                    if isinstance(error, RefusedError) and error.status in _FINAL:
                         break
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:
@@ -40,8 +51,13 @@ async def _once(pod: PodClient, kept: Stored | None, is_ours: Callable[[bytes], 
     now = await pod.data()
     if now is None or not is_ours(now.data):
         return None
+    await replace(pod, now, kept.data if kept else None)
+    return None
+
+
+async def replace(pod: PodClient, now: Stored, kept: bytes | None) -> None:
+    """Puts `kept`, nothing included, in the place of `now`, where that is still there. Raises AskError."""
     if kept is None:
         await pod.remove(instead_of=now)
     else:
-        await pod.write(kept.data, instead_of=now)
-    return None
+        await pod.write(kept, instead_of=now)

@@ -9,6 +9,8 @@ from typing import Any
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 
+Connect = Callable[[], AbstractAsyncContextManager[PodClient]]
+
 
 @dataclass(frozen=True)
 class Objects:
@@ -25,14 +27,15 @@ class Target:
 
     `service` is the headless service's full name. Each request to `public`, the other service, is a
     connection of its own, while those of one `connect` go to one pod, where that can be. `nameserver` says
-    which name server to ask, where that can be done from here, and `api` asks the API server. `port` is the
-    pods' own, where the service's records name a wrong one.
+    which name server to ask, where that can be done from here, and `api` asks the API server. `may_remove`
+    says whether a value can be taken away again. `port` is the pods' own, where the service's records name a
+    wrong one.
     """
 
     where: str
     pods: tuple[PodClient, ...]
     public: PodClient | None = None
-    connect: Callable[[], AbstractAsyncContextManager[PodClient]] | None = None
+    connect: Connect | None = None
     service: str | None = None
     asks_dns: bool = False
     nameserver: tuple[str, int] | None = None
@@ -40,6 +43,8 @@ class Target:
     objects: Objects | None = None
     namespace: str | None = None
     api: PodClient | None = None
+    may_remove: bool = True
+    kubectl: tuple[str, ...] = ()
     unseen: Mapping[str, str] = field(default_factory=dict)
 
 

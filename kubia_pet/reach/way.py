@@ -7,6 +7,10 @@ class UnreachableError(Exception):
     """Nothing can be said of this set from here; the text is a sentence."""
 
 
+class WrongUseError(UnreachableError):
+    """The command was not told what it needs, or something that cannot be."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Way:
     """Where the set is, as the user says it: a URL, a namespace for kubectl, or neither: from inside."""

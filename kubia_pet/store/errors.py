@@ -7,6 +7,8 @@ from typing import ClassVar
 from kubia_pet.model.value import Value
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_READ_ONLY, _NOT_PERMITTED = "read-only", "not-permitted"
+_CODES = {errno.EROFS: _READ_ONLY, errno.EACCES: _NOT_PERMITTED, errno.EPERM: _NOT_PERMITTED}
 
 
 class FaultKind(StrEnum):
@@ -19,10 +21,17 @@ class FaultKind(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+CODES = (*FaultKind, _READ_ONLY, _NOT_PERMITTED)
+
+
 class StoreError(Exception):
-    """The volume did not do what was asked."""
+    """The volume did not do what was asked. `code`, one of CODES, says why: its kind's, or a finer one."""
 
     kind: ClassVar[FaultKind] = FaultKind.UNAVAILABLE
+
+    def __init__(self, sentence: str, cause: OSError | None = None) -> None:
+        super().__init__(sentence)
+        self.code = _CODES.get(cause.errno or 0, self.kind) if cause else self.kind
 
 
 class VolumeFullError(StoreError):
@@ -77,4 +86,4 @@ def reason(error: OSError) -> str:
 def translated(error: OSError, what: str) -> StoreError:
     """The StoreError that says `what` happened, and the reason."""
     kind = VolumeFullError if error.errno in _NO_SPACE else VolumeUnavailableError
-    return kind(f"{what}: {reason(error)}.")
+    return kind(f"{what}: {reason(error)}.", error)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from kubia_pet.aio.worker import WorkerThread
-from kubia_pet.limits import LOCK_INTERVAL, MEND_INTERVAL, PROBE_INTERVAL
+from kubia_pet.limits import LOCK_INTERVAL, MEND_INTERVAL, TRIAL_INTERVAL
 from kubia_pet.store.errors import (
     StoreError,
     VolumeFullError,
@@ -51,7 +51,7 @@ class Health:
     async def require(self) -> None:
         """Raises StoreError where the volume has a fault, or a write is overdue.
 
-        Where nobody wrote to it for PROBE_INTERVAL it is tried, and who asks next is told what came of it.
+        Where nobody wrote to it for TRIAL_INTERVAL it is tried, and who asks next is told what came of it.
         """
         if self._doubt is not None:
             await asyncio.wait((self._doubt,))
@@ -59,7 +59,7 @@ class Health:
             raise self._fault
         self._require_pace()
         now = time.monotonic()
-        if now - self._proved > PROBE_INTERVAL:
+        if now - self._proved > TRIAL_INTERVAL:
             self._probe(unless_proved_after=now)
 
     def too_slow(self) -> VolumeSlowError:

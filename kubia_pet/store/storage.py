@@ -24,12 +24,15 @@ class Storage(Protocol):
         """
 
     def read(self) -> Content | None:
-        """What is on the disk now, of which no crash can take any back; None where there is no value."""
+        """What this node's kernel has now, None where there is no value.
 
-    def read_at_once(self) -> Content | None:
-        """What is on the disk now, without waiting for it; None where only `read` can tell."""
+        Of what was written through here no crash can take any back.
+        """
 
-    def is_empty_at_once(self) -> bool:
+    def read_nowait(self) -> Content | None:
+        """What this node's kernel has now, without waiting for the disk; None where only `read` can tell."""
+
+    def is_empty_nowait(self) -> bool:
         """Whether there is no value, told without waiting; False also where only `read` can tell."""
 
     def replace(self, data: bytes) -> None:

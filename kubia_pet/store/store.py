@@ -35,8 +35,9 @@ class Store:
     enters at once, and waits for as long as it takes: every call raises StoreError until it has the lock.
 
     Durable linearizability (Izraelevitz et al., DISC'16): a write that returned survives any crash, a read
-    that begins afterwards sees it or a later one, and what was read cannot be lost. Reads see the disk's
-    truth, changes by others included. Every call ends within `timeout` seconds.
+    that begins afterwards sees it or a later one, and what was read of these writes cannot be lost. Reads see
+    the file as this node's kernel has it, changes by others included, which nobody may have made durable.
+    Every call ends within `timeout` seconds.
     """
 
     def __init__(
@@ -81,12 +82,12 @@ class Store:
         """The value, None where there is none. Raises StoreError."""
         return self._looks.submit()
 
-    def read_at_once(self) -> Value | Unknown | None:
+    def read_nowait(self) -> Value | Unknown | None:
         """The value, where the kernel has it in memory; UNKNOWN where only `read` can tell."""
-        value = self._as_value(self._volume.read_at_once())
-        if value is None and not self._volume.is_empty_at_once():
+        value = self._as_value(self._volume.read_nowait())
+        if value is None and not self._volume.is_empty_nowait():
             return UNKNOWN
-        self._saw(value)
+        self._remember(value)
         return value
 
     def write(self, data: bytes, condition: Condition | None = None) -> asyncio.Future[None]:
@@ -112,10 +113,10 @@ class Store:
         self.last_fault = None
 
     def _look(self) -> asyncio.Future[Value | None]:
-        value = self.read_at_once()
+        value = self.read_nowait()
         if value is UNKNOWN:
             looking = self._reader.submit(self._see)
-            looking.add_done_callback(self._looked)
+            looking.add_done_callback(self._on_read)
         else:
             looking = asyncio.get_running_loop().create_future()
             looking.set_result(value)
@@ -137,16 +138,16 @@ class Store:
         value = Value(*content)
         if value.commit is not None and value.commit.digest != value.etag:
             value = Value(content.data)
-        _ = value.etag, value.text
+        _ = value.etag, value.is_text
         return value
 
-    def _looked(self, looking: asyncio.Future[Value | None]) -> None:
+    def _on_read(self, looking: asyncio.Future[Value | None]) -> None:
         if (error := looking.exception()) is None:
-            self._saw(looking.result())
+            self._remember(looking.result())
         else:
             self._health.failed_to_read(error)
 
-    def _saw(self, value: Value | None) -> None:
+    def _remember(self, value: Value | None) -> None:
         self._last_seen = value
         self._observer.holds(len(value.data) if value else 0)
 

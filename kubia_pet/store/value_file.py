@@ -55,12 +55,12 @@ class ValueFile:
                 ) from error
             raise translated(error, f"The value on {self._path.parent} cannot be read") from error
 
-    def read_at_once(self) -> Content | None:
+    def read_nowait(self) -> Content | None:
         """What it holds now, without waiting for the volume; None where only `read` can tell."""
         data = self._seen.read(self._absolute) if self._seen is not None else None
         return None if data is None else Content(data, self._commit)
 
-    def is_missing_at_once(self, own: os.stat_result) -> bool:
+    def is_missing_nowait(self, own: os.stat_result) -> bool:
         """Whether its directory is `own` and it is not there; False also where only `read` can tell.
 
         And where a file was read before that is gone now: `read` lets go of it.

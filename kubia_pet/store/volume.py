@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from kubia_pet.limits import PROBE_BYTES
+from kubia_pet.limits import TRIAL_BYTES
 from kubia_pet.model.commit import Commit
 from kubia_pet.model.continuity import Found
 from kubia_pet.model.value import Value
@@ -36,7 +36,7 @@ class Volume:
     """The `Storage` of a directory: what is in it, and the recovery from what a crash left.
 
     What was read or changed is of the directory that was locked, never of another one that was put in its
-    place. `read` never shows what a crash could still take back of what this program wrote.
+    place. Of what this program wrote, `read` never shows what a crash could still take back.
     """
 
     def __init__(self, path: Path, limit: int, ledger: Ledger | None = None) -> None:
@@ -46,7 +46,7 @@ class Volume:
         self._file = AtomicFile(FILE, self.fsyncs.sync)
         self._value = ValueFile(path, limit, self._number_of)
         self._held = HeldDirectory(path)
-        self._tells_at_once = False  # its file system tells what it has in memory, as no network's does
+        self._tells_nowait = False  # its file system tells what it has in memory, as no network's does
         # Held from a rename until the directory is fsynced, and while the directory is read or exchanged.
         self._publishing = threading.RLock()
         self._unconfirmed = False  # a rename or an unlink that is not fsynced: either value may survive
@@ -60,7 +60,7 @@ class Volume:
             self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
-                raise VolumeUnusableError(how_to_permit(self.path, error)) from error
+                raise VolumeUnusableError(how_to_permit(self.path, error), error) from error
             raise translated(error, f"The volume {self.path} has a fault") from error
 
     def read(self) -> Content | None:
@@ -73,23 +73,23 @@ class Volume:
                 )
             return self._value.read(self._held.descriptor)
 
-    def read_at_once(self) -> Content | None:
+    def read_nowait(self) -> Content | None:
         """See Storage."""
         if not self._publishing.acquire(blocking=False):
             return None
         try:
-            return None if self._unconfirmed else self._value.read_at_once()
+            return None if self._unconfirmed else self._value.read_nowait()
         finally:
             self._publishing.release()
 
-    def is_empty_at_once(self) -> bool:
+    def is_empty_nowait(self) -> bool:
         """See Storage."""
         if not self._publishing.acquire(blocking=False):
             return False
         try:
-            if self._held.identity is None or self._unconfirmed or not self._tells_at_once:
+            if self._held.identity is None or self._unconfirmed or not self._tells_nowait:
                 return False
-            return self._value.is_missing_at_once(self._held.identity)
+            return self._value.is_missing_nowait(self._held.identity)
         finally:
             self._publishing.release()
 
@@ -153,7 +153,7 @@ class Volume:
             except OSError as error:
                 raise translated(error, f"The volume {self.path} has a fault") from error
         if flags & os.ST_RDONLY:
-            raise VolumeUnavailableError(f"The volume {self.path} is read-only.")
+            raise VolumeUnavailableError(f"The volume {self.path} is read-only.", OSError(errno.EROFS, ""))
 
     def close(self) -> None:
         """See Storage."""
@@ -210,7 +210,7 @@ class Volume:
             self._unconfirmed = False
 
     def _learn(self, file: int) -> None:
-        self._tells_at_once = prepare(file)
+        self._tells_nowait = prepare(file)
 
     def _read(self) -> Content | None:
         with self._publishing:
@@ -222,6 +222,6 @@ class Volume:
     def _try_writing(self) -> None:
         """Does all of a small write but its rename."""
         # Random, as what could be compressed would need no room.
-        self._file.stage(self._held.descriptor, os.urandom(PROBE_BYTES), self._learn)
+        self._file.stage(self._held.descriptor, os.urandom(TRIAL_BYTES), self._learn)
         self._file.discard(self._held.descriptor)
         sync(self._held.descriptor)

@@ -1,7 +1,7 @@
 """The application: its parts, put together."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,7 @@ from kubia_pet.config import Settings
 from kubia_pet.discovery import Discovery, Resolver, full_name_of
 from kubia_pet.limits import MAX_STORED_BYTES
 from kubia_pet.metrics import Metrics
-from kubia_pet.model.fault import Faults
+from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.model.ledger_state import Identity
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.peers.ledgers import PeerLedgers
@@ -59,12 +59,13 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     faults = Faults() if settings.faults else None
     metrics = Metrics(faults)
     store = Store(
-        volume if faults is None else FaultyVolume(volume, faults),
+        volume if faults is None else FaultyVolume(volume, faults, timeout=settings.volume_timeout),
         timeout=settings.volume_timeout,
         lock_wait=settings.lock_wait,
         observer=metrics,
     )
-    cluster = _cluster(settings, store, metrics, pod=pod, service=service, port=port) if service else None
+    ready = partial(_is_ready, store, faults)
+    cluster = _cluster(settings, metrics, ready, pod=pod, service=service, port=port) if service else None
     witnesses = Witnesses(
         store,
         ledger,
@@ -121,7 +122,7 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
     )
     app.middlewares.append(pipeline.handle)
     if faults is not None:
-        injection = FaultInjection(faults)
+        injection = FaultInjection(faults, peer_timeout=settings.peer_timeout)
         app.middlewares.append(injection.handle)
         app.on_response_prepare.append(injection.mark)
     app.on_cleanup.append(changes.end)
@@ -132,7 +133,13 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
 
 
 def _cluster(
-    settings: Settings, store: Store, metrics: Metrics, *, pod: str, service: str, port: int
+    settings: Settings,
+    metrics: Metrics,
+    ready: Callable[[], Awaitable[bool]],
+    *,
+    pod: str,
+    service: str,
+    port: int,
 ) -> Cluster:
     lookup = Resolver(service, nameserver=settings.nameserver, timeout=settings.dns_timeout)
     return Cluster(
@@ -142,7 +149,7 @@ def _cluster(
             port=port,
             max_age=settings.dns_max_age,
             observer=metrics,
-            ready=partial(_is_ready, store),
+            ready=ready,
         ),
         connect_timeout=settings.connect_timeout,
         peer_timeout=settings.peer_timeout,
@@ -157,7 +164,9 @@ async def _say_who_answers(_: web.Request, response: web.StreamResponse) -> None
     response.headers["Server"] = SERVER
 
 
-async def _is_ready(store: Store) -> bool:
+async def _is_ready(store: Store, faults: Faults | None) -> bool:
+    if faults is not None and faults.has(Fault.NOT_READY):
+        return False
     try:
         await store.check()
     except StoreError:

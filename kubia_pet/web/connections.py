@@ -17,7 +17,7 @@ class Connections:
     - receiving: of a request its body is awaited
     - idle: between two requests
     - streaming
-    - busy: a request is being handled, or its answer sent
+    - busy: a request is being handled, or a large answer sent; who has yet to take a small one is idle
 
     Those make room first that are fresh, then those receiving, as long as there are more than NEWCOMERS of
     them: so many may have the rest on its way. Then idle ones, streams, receiving, busy and fresh ones; in
@@ -36,7 +36,7 @@ class Connections:
         self._half_closed: set[web.RequestHandler] = set()
         self._broken_off: set[web.RequestHandler] = set()
         self._last: web.RequestHandler | None = None  # to have a request
-        self._quiet = asyncio.Event()
+        self._all_idle = asyncio.Event()
 
     def __len__(self) -> int:
         without = len(self._fresh) + len(self._receiving) + len(self._idle)
@@ -56,13 +56,13 @@ class Connections:
         self.remove(connection)
         self.busy[connection] = not essential
         self._counted += not essential
-        self._quiet.clear()
+        self._all_idle.clear()
 
     def receive(self, connection: web.RequestHandler, body: StreamReader) -> None:
         """The body of its request is awaited; `begin` says that it is there."""
         self.remove(connection)
         self._receiving[connection] = body
-        self._quiet.clear()
+        self._all_idle.clear()
         if connection in self._half_closed:
             self._break_off(connection, body)
 
@@ -130,12 +130,12 @@ class Connections:
         self._receiving.pop(connection, None)
         self._counted -= self.busy.pop(connection, False)
         if not self.busy and not self._receiving:
-            self._quiet.set()
+            self._all_idle.set()
 
     async def wait_idle(self) -> None:
         """Returns when no request is being received or handled, streams aside."""
         if self.busy or self._receiving:
-            await self._quiet.wait()
+            await self._all_idle.wait()
 
     def eviction_candidate(self) -> web.RequestHandler:
         """The one that makes room."""

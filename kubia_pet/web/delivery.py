@@ -15,11 +15,13 @@ class LargeResponses:
         self._metrics = metrics
         self._room: Room[web.RequestHandler] = Room(MAX_SENDING_BYTES, SENDING_PATIENCE, self._cut)
 
-    async def send(self, request: web.Request, response: web.Response, size: int) -> web.Response:
-        """What was sent: the response, whose body has `size` bytes, or a problem where there is no room."""
+    def take_room(self, request: web.Request, size: int) -> None:
+        """Takes room for an answer of so many bytes, which `send` gives back. Raises NoRoomError."""
         if not self._room.take(request.protocol, size):
-            self._metrics.refused("answers")
-            return NoRoomError("answers", "Too many large answers at once: try again.").response(request)
+            raise NoRoomError("answers", "Too many large answers at once: try again.")
+
+    async def send(self, request: web.Request, response: web.Response) -> None:
+        """Sends an answer for which there is room."""
         try:
             await response.prepare(request)
             await response.write_eof()
@@ -27,7 +29,6 @@ class LargeResponses:
             pass  # the client is gone: nobody is left to tell
         finally:
             self._room.give_back(request.protocol)
-        return response
 
     def _cut(self, connection: web.RequestHandler) -> None:
         self._metrics.cut()

@@ -72,7 +72,8 @@ class Preview:
 
 def preview(value: Value, most: int) -> Preview:
     """`most` characters of it, before they are escaped."""
+    # A character has four bytes at most: so many hold one more than is shown, where there is one.
     text = utf8(value.data)
-    begin = value.data[: 4 * most].decode(errors="surrogateescape") if text is None else text
+    begin = value.data[: 4 * most + 4].decode(errors="surrogateescape") if text is None else text
     shown = "".join(in_one_line(begin[:most]))
-    return Preview(shown, cut=len(value.data if text is None else text) > most, binary=text is None)
+    return Preview(shown, cut=len(begin) > most, binary=text is None)

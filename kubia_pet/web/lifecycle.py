@@ -34,7 +34,10 @@ class Lifecycle:
                 self._events[each].set()
 
     def asked(self) -> None:
-        """A client asked, whom a Service, or its own knowledge, still leads here: no probe and no peer."""
+        """A client asked, whom a Service, or its own knowledge, still leads here.
+
+        That is no probe, no peer, and none that watches: its stream has just ended, and it tries again.
+        """
         self._asked_at = asyncio.get_running_loop().time()
 
     async def unasked(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from http import HTTPStatus
 
 import mimeparse
@@ -15,17 +16,37 @@ PROBLEM = "application/problem+json"
 TOO_MANY = "Too many requests at once: try again."
 NOT_HTTP = "This is no request as HTTP/1.1 has it."
 SERVER = f"kubia-pet/{__version__}"  # not the versions of Python and aiohttp
-RETRY = {"Retry-After": "1"}  # seconds
+
+
+class Code(StrEnum):
+    """Why the pod cannot do now what is asked, where that is not its volume's fault, which has a code too."""
+
+    STARTING = "starting"
+    ENDING = "ending"
+    FOREIGN_VOLUME = "foreign-volume"
+    ON_PURPOSE = "fault"
+    BUSY = "busy"
+    NO_TOKEN = "no-token"  # noqa: S105 - the word for there being none
 
 
 class ProblemError(Exception):
-    """Ends a request with `status` and one sentence; `close` also ends its connection."""
+    """Ends a request with `status` and one sentence; `close` also ends its connection.
+
+    `code` is for programs: stable, and there with each 503 and 507.
+    """
 
     def __init__(
-        self, status: int, sentence: str, *, headers: Mapping[str, str] | None = None, close: bool = False
+        self,
+        status: int,
+        sentence: str,
+        *,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        close: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.status = status
+        self.code = code
         self.headers = headers or {}
         self.close = close
 
@@ -39,7 +60,7 @@ class ProblemError(Exception):
                 "title": HTTPStatus(self.status).phrase,
                 "status": self.status,
                 "detail": str(self),
-            }
+            } | ({"code": self.code} if self.code else {})
             response = web.Response(
                 status=self.status,
                 text=json.dumps(members) + "\n",
@@ -52,10 +73,11 @@ class ProblemError(Exception):
 
 
 class NoRoomError(ProblemError):
-    """Ends a request for which there is no room now, for want of `what`: it may be tried again soon."""
+    """Ends a request for want of `what`, of which there is room again soon: it may be tried in `seconds`."""
 
-    def __init__(self, what: str, sentence: str, *, status: int = 503) -> None:
-        super().__init__(status, sentence, headers=RETRY, close=True)
+    def __init__(self, what: str, sentence: str, *, status: int = 503, seconds: int = 1) -> None:
+        retry = {"Retry-After": f"{seconds}"}
+        super().__init__(status, sentence, code=Code.BUSY, headers=retry, close=True)
         self.what = what
 
 

@@ -1,4 +1,13 @@
-"""The protocol of one connection from a client: how long it may stall, and what makes room for it."""
+"""The protocol of one connection from a client: how long it may stall, and what makes room for it.
+
+What it leans on in aiohttp beside what replay.py does; tests/api/test_protocol.py fails where that changes:
+
+- `_messages` are the requests that wait for the present one, `_waiter` is undone while none is there, which
+  is not before the connection's task has begun;
+- `finish_response` sends an answer, and is called once for each, in order;
+- `handle_error` gets what the parser refuses, as HttpProcessingError, and an Expect that cannot be repeated;
+- what `eof_received` returns is asyncio's affair: True keeps the connection.
+"""
 
 import asyncio
 import logging
@@ -12,7 +21,9 @@ from kubia_pet.web.connections import Connections
 from kubia_pet.web.problem import NOT_HTTP, SERVER, ProblemError
 from kubia_pet.web.replay import Answers, ReplayingProtocol, is_large
 
-_NEVER = 3600.0  # seconds by which aiohttp's own deadline for idle connections comes after ours
+_NEVER = (
+    3.2e8  # seconds to aiohttp's own deadline for idle connections, which does not see replays: ours does
+)
 log = logging.getLogger(__name__)
 
 
@@ -47,10 +58,10 @@ class ProtocolFactory:
         if len(self._connections) >= self._cap:
             self._log_evictions()
             self._metrics.evicted()
-            first = self._connections.eviction_candidate()
-            self._connections.lost(first)
-            if isinstance(first, Connection):
-                first.abort()
+            candidate = self._connections.eviction_candidate()
+            self._connections.lost(candidate)
+            if isinstance(candidate, Connection):
+                candidate.abort()
         connection = Connection(
             self._server,
             self._connections,
@@ -84,7 +95,7 @@ class Connection(ReplayingProtocol):
         timeout: float,
         **options: Any,
     ) -> None:
-        super().__init__(server, connections, answers, keepalive_timeout=timeout + _NEVER, **options)
+        super().__init__(server, connections, answers, keepalive_timeout=_NEVER, **options)
         self._metrics = metrics
         self._timeout = timeout
         self._overdue: asyncio.TimerHandle | None = None
@@ -113,11 +124,11 @@ class Connection(ReplayingProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override] # as asyncio has it; aiohttp never returns True
         """A client that sends no more gets its answers, but no endless one; then the connection is closed."""
-        if self.owes_nothing() or self._connections.is_streaming(self):
+        if self._owes_nothing() or self._connections.is_streaming(self):
             return False
         self._connections.half_close(self)
-        if self._doing is not None:
-            self._doing.add_done_callback(self._close_if_answered)
+        if self.working is not None:
+            self.working.add_done_callback(self._close_if_answered)
         else:  # aiohttp's task for it may not have begun, and so not have found that there is no request
             self._loop.call_soon(self._close_if_answered)
         return True
@@ -129,15 +140,19 @@ class Connection(ReplayingProtocol):
         sent = await super().finish_response(request, resp, start_time)
         if isinstance(resp, web.Response) and is_large(resp.body):
             resp.body = None  # aiohttp keeps the last response of each connection
-        if self._connections.is_half_closed(self) and self.is_last():
+        if self._connections.is_half_closed(self) and not self._messages:
             self.close()
         return sent
 
     def _close_if_answered(self, _: asyncio.Future[Any] | None = None) -> None:
-        if self._doing is not None:
-            self._doing.add_done_callback(self._close_if_answered)
-        elif self.owes_nothing():
+        if self.working is not None:
+            self.working.add_done_callback(self._close_if_answered)
+        elif self._owes_nothing():
             self.force_close()
+
+    def _owes_nothing(self) -> bool:
+        """Whether all requests that have come are answered."""
+        return self.working is None and self._waiter is not None and not self._waiter.done()
 
     def pause_writing(self) -> None:
         """Bytes wait for the client."""

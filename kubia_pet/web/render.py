@@ -36,6 +36,16 @@ class Overview:
         values = [self.own, *(answer.value for answer in answers if not answer.peer.is_self)]
         return _LINE * len(answers) + sum(len(value.data) for value in values if value)
 
+    def remarks(self) -> Iterator[str]:
+        """What is wrong with the discovery, in sentences."""
+        if self.gathered is None:
+            return
+        discovered = self.gathered.discovered
+        if discovered.failure:
+            yield f"{discovered.failure.message}{_as_of(discovered)}"
+        for diagnostic in discovered.diagnostics:
+            yield diagnostic.message
+
     def as_text(self) -> bytes:
         """The lines that the book's readers know. Each peer is one line, whatever its value holds."""
         output = _Output()
@@ -69,11 +79,8 @@ class Overview:
         if self.gathered is None:
             return
         yield "Data stored in the cluster:\n"
-        discovered = self.gathered.discovered
-        if discovered.failure:
-            yield f"! {discovered.service}: {discovered.failure.message}{_as_of(discovered)}\n"
-        for diagnostic in discovered.diagnostics:
-            yield f"! {discovered.service}: {diagnostic.message}\n"
+        for sentence in self.remarks():
+            yield f"! {self.gathered.discovered.service}: {sentence}\n"
         for answer in map(output.limited, self.gathered.answers):
             if answer.error:
                 yield f"! {answer.peer.name}: {answer.error.message}\n"

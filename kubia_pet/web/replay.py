@@ -1,18 +1,24 @@
 """The short cut for a request that equals an earlier one.
 
-A request that reads means the same whoever sends these bytes. One that changes something means the same if it
-has the head of the one before it on its connection, and as many bytes after it, with a body of its own. While
-what its answer rests on is the same too, that answer is given again: nothing is parsed, dispatched or
-rendered, which is most of what a small answer costs. All else takes the ordinary way.
+A request that reads means the same whoever sends these bytes, and to whichever of this pod's addresses. One
+that changes something means the same if it has the head of the one before it on its connection, and as many
+bytes after it, with a body of its own. While what its answer rests on is the same too, that answer is given
+again: nothing is parsed, dispatched or rendered, which is most of what a small answer costs. All else takes
+the ordinary way.
 
-What it leans on in aiohttp, all of it; tests/api/test_replay.py fails where that changes:
+Where the outcome is another one, or an error, the request is parsed after all, and what was done for it is
+handed to its handler: to do it twice could undo what another client wrote in between.
 
-- `data_received` parses what it is given before it returns; requests are handled one after the other;
+What it leans on in aiohttp, and protocol.py with it; tests/api/test_replay.py fails where that changes:
+
+- `data_received` parses what it is given before it returns; requests are handled one after the other; aiohttp
+  calls it with nothing, to parse what it had held back;
 - from the middleware's return to the last byte of a small answer nothing else runs, unless the client does
   not take what it was sent: then `writing_paused` says so;
 - the parser holds no byte back after a request whose head and body are all that came;
 - `headers` of a response that was sent are what was sent, in this order, after `HTTP/1.1 status reason`;
-- `_messages` are the requests that wait for the present one, `_waiter` is undone while none is there.
+- reading of the transport may be paused while aiohttp has nothing to do, as it then does not resume it;
+- `_loop` is the event loop.
 """
 
 import asyncio
@@ -39,11 +45,11 @@ _BODILESS = {204, 304}
 class Work(Generic[T]):
     """What a request asks for, given its body; its outcome is compared by ==.
 
-    `at_once()` is the outcome without waiting for anything, UNKNOWN where only `do` can tell.
+    `nowait()` is the outcome without waiting for anything, UNKNOWN where only `do` can tell.
     """
 
     do: Callable[[bytes], asyncio.Future[T]]
-    at_once: Callable[[], T | Unknown] = lambda: UNKNOWN
+    nowait: Callable[[], T | Unknown] = lambda: UNKNOWN
 
 
 _DONE = web.RequestKey("DONE", tuple[Work[Any], object])
@@ -132,7 +138,7 @@ class ReplayingProtocol(web.RequestHandler):
     """A connection that gives an answer again where that is the answer."""
 
     __slots__ = (
-        "_answers", "_begun", "_connections", "_doing", "_held", "_lost", "_own", "_read", "_rests", "_size",
+        "_answers", "_begun", "_connections", "_held", "_lost", "_own", "_read", "_rests", "_size", "working",
     )  # fmt: skip
 
     def __init__(
@@ -146,7 +152,7 @@ class ReplayingProtocol(web.RequestHandler):
         self._read = b""  # the begin of what it was given since; the head of the last request while it rests
         self._size = 0  # of all that it was given since
         self._own: _Answer | None = None  # to the last request, if it changed something
-        self._doing: asyncio.Future[Any] | None = None  # what a repeated request asks for
+        self.working: asyncio.Future[Any] | None = None  # what a repeated request asks for
         self._held = b""  # what came meanwhile
         self._begun: asyncio.Future[Any] | None = None  # done by the short cut, and not what it knew
 
@@ -166,7 +172,8 @@ class ReplayingProtocol(web.RequestHandler):
     ) -> None:
         """A request was handled. Its answer is given again, if it may be, to those that equal it.
 
-        `admits()` says whether requests may pass unseen, `count(seconds)` is told of each that did.
+        `admits()` says whether requests may pass unseen, and this answer is one that they may have;
+        `count(seconds)` is told of each that did.
         """
         self._begun = None
         done = request.pop(_DONE, None)  # aiohttp keeps the last request of each connection
@@ -187,7 +194,8 @@ class ReplayingProtocol(web.RequestHandler):
             and self._size <= MAX_REPLAY_BYTES
             and done is not None
             and not is_large(done[1])
-            and _is_repeatable(response, request)
+            and _is_replayable(response, request)
+            and admits()
         ):
             answer = _Answer(
                 done,
@@ -205,7 +213,7 @@ class ReplayingProtocol(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Answers a request again, or gives it to aiohttp; holds what comes before the answer."""
-        if self._doing is not None:
+        if self.working is not None:
             self._held += data
             if self.transport is not None:
                 self.transport.pause_reading()
@@ -216,23 +224,15 @@ class ReplayingProtocol(web.RequestHandler):
             is_own = self._own is not None and len(data) == self._size and data.startswith(self._read)
             answer = self._own if is_own else self._answers.get(data)
         if answer is not None and answer.may_hold():
-            self._repeat(answer, data)
+            self._replay(answer, data)
         else:
             self._parse(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Nobody waits for what is being done."""
-        if self._doing is not None:
-            self._doing.cancel()
+        if self.working is not None:
+            self.working.cancel()
         super().connection_lost(exc)
-
-    def owes_nothing(self) -> bool:
-        """Whether all requests that have come are answered."""
-        return self._doing is None and self._waiter is not None and not self._waiter.done()
-
-    def is_last(self) -> bool:
-        """Whether no further request has come behind the present one."""
-        return not self._messages
 
     def _parse(self, data: bytes) -> None:
         if data and not self._lost:  # without any aiohttp calls itself, to parse what it had held back
@@ -243,17 +243,17 @@ class ReplayingProtocol(web.RequestHandler):
             self._size += len(data)
         super().data_received(data)
 
-    def _repeat(self, answer: _Answer, data: bytes) -> None:
+    def _replay(self, answer: _Answer, data: bytes) -> None:
         """Finds the outcome at once if that can be, and answers before anything else happens.
 
         Only while this client is alone: many who ask at the same time share more, and cost less.
         """
         began = time.monotonic()
-        outcome = answer.work.at_once() if self._connections.is_alone(self) else UNKNOWN
+        outcome = answer.work.nowait() if self._connections.is_alone(self) else UNKNOWN
         if outcome is UNKNOWN:
             self._connections.begin(self, essential=answer.essential)
-            self._doing = answer.work.do(data[answer.head_size :])
-            self._doing.add_done_callback(partial(self._on_done, answer, data, began))
+            self.working = answer.work.do(data[answer.head_size :])
+            self.working.add_done_callback(partial(self._on_done, answer, data, began))
         elif answer.rests_on(outcome):
             self._send(answer, began)
         else:
@@ -262,7 +262,7 @@ class ReplayingProtocol(web.RequestHandler):
             self._parse(data)
 
     def _on_done(self, answer: _Answer, data: bytes, began: float, doing: asyncio.Future[Any]) -> None:
-        self._doing = None
+        self.working = None
         failed = doing.cancelled() or doing.exception() is not None
         if self.transport is None:
             return
@@ -286,7 +286,7 @@ class ReplayingProtocol(web.RequestHandler):
             answer.count(time.monotonic() - began)
 
 
-def _is_repeatable(response: web.StreamResponse, request: web.Request) -> TypeGuard[web.Response]:
+def _is_replayable(response: web.StreamResponse, request: web.Request) -> TypeGuard[web.Response]:
     """Whether it may be given again, not by aiohttp, to a request that equals this one."""
     return (
         request.version == HttpVersion11

@@ -6,18 +6,14 @@ import logging
 from pathlib import Path
 from typing import Self
 
-import aiofiles
 from aiohttp import web
 
-from kubia_pet.limits import MAX_TOKEN_BYTES, TOKEN_INTERVAL
-from kubia_pet.web.problem import ProblemError
+from kubia_pet.limits import TOKEN_INTERVAL
+from kubia_pet.token_file import TokenUnusableError, read_token
+from kubia_pet.web.problem import Code, ProblemError
 
 log = logging.getLogger(__name__)
 _CHALLENGE = 'Bearer realm="kubia-pet"'  # RFC 6750 §3
-
-
-class TokenUnusableError(Exception):
-    """The file holds no token; the text is a sentence."""
 
 
 class Token:
@@ -54,7 +50,9 @@ class Token:
         if self._path is None:
             return
         if self._token is None:
-            raise ProblemError(503, f"{self._fault} Until it is mended nobody may change anything.")
+            raise ProblemError(
+                503, f"{self._fault} Until it is mended nobody may change anything.", code=Code.NO_TOKEN
+            )
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         shown = [request.headers.get("Kubia-Pet-Token", ""), bearer if scheme.lower() == "bearer" else ""]
         given = [each.strip().encode(errors="surrogateescape") for each in shown]
@@ -85,19 +83,4 @@ class Token:
 
 
 async def _read(path: Path) -> bytes:
-    """The token in the file, without white space around it. Raises TokenUnusableError."""
-    try:
-        async with aiofiles.open(path, "rb") as file:
-            content = await file.read(MAX_TOKEN_BYTES + 1)
-        token = content.decode().strip()
-    except OSError as error:
-        raise TokenUnusableError(f"The token file {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise TokenUnusableError(f"The token file {path} is not UTF-8 text.") from error
-    if not token:
-        raise TokenUnusableError(f"The token file {path} is empty.")
-    if len(content) > MAX_TOKEN_BYTES:
-        raise TokenUnusableError(f"The token file {path} is over {MAX_TOKEN_BYTES} bytes.")
-    if len(token.split()) > 1 or not token.isprintable():
-        raise TokenUnusableError(f"The token file {path} holds more than one word of visible characters.")
-    return token.encode()
+    return (await asyncio.to_thread(read_token, path)).encode()

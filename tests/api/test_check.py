@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.local_set import LocalSet
 from tests.support.pod import Pod, until
+from tests.support.prefix_proxy import PrefixProxy
 from tests.support.verdict import PROGRAM, PetSet, check
 
 pytestmark = pytest.mark.timeout(120)
@@ -70,6 +71,18 @@ def test_a_pods_own_address_leads_to_the_set_but_says_nothing_of_the_public_serv
 # Its ends
 
 
+@pytest.mark.parametrize("output", ["table", "json", "junit"])
+def test_whoever_reads_no_more_of_it_gets_the_same_status(pets: LocalSet, output: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [*PROGRAM, "check", pets.public_url, f"--output={output}"], stdout=writing, stderr=subprocess.PIPE
+    ) as running:
+        os.close(writing)
+        _, said = running.communicate(timeout=50)
+    assert (running.returncode, said) == (0, b"")
+
+
 def test_values_are_put_back_on_each_signal_that_ends_it(pets: LocalSet) -> None:
     request("POST", pets.url(2), b"before")
     before = stored(pets.data_dir)
@@ -91,8 +104,23 @@ def test_a_value_that_somebody_writes_meanwhile_stays(pets: LocalSet) -> None:
     running = subprocess.Popen([*PROGRAM, "check", pets.public_url], stdout=subprocess.DEVNULL)
     until("the check to write", lambda: MARK in stored(pets.data_dir).get("data-kubia-1", b""), 30)
     request("POST", pets.url(1), b"mine")
-    running.wait(60)
+    assert running.wait(60) == 0, "that is no loss"
     assert request("GET", f"{pets.url(1)}/data") == b"mine"
+
+
+def test_where_only_the_service_can_be_reached_nothing_is_written_and_the_reason_is_said(
+    tmp_path: Path,
+) -> None:
+    with PetSet(tmp_path, replicas=2) as pets:
+        urls = [pod.url for pod in pets.pods]
+        for number, pod in enumerate(pets.pods):
+            pets.zone.add(pod.name, pets.port(pod), f"192.0.2.{number + 1}")  # TEST-NET-1: nobody
+        with PrefixProxy(urls[0], "/any", *urls[1:]) as service:
+            verdict = check(service.url)
+        for id_ in ("dns.srv", "public", "volume.writable", "durable"):
+            assert verdict.statuses[id_] == "skipped", verdict.members
+        assert "cannot be reached from here" in verdict.evidence("volume.writable")
+        assert not any((pod.data_dir / "kubia.txt").exists() for pod in pets.pods)
 
 
 def test_nobody_at_the_url_is_no_verdict() -> None:

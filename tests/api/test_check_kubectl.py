@@ -1,9 +1,11 @@
 """`check --namespace`: real kubectl, a stand-in for the API server, real pods behind it."""
 
+import json
 import os
+import pty
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +59,8 @@ def api(pets: PetSet, tmp_path: Path) -> Iterator[ApiServer]:
         yield started
 
 
-def checked(api: ApiServer, *arguments: str) -> Verdict:
-    env = {**api.kubeconfig, "TMPDIR": str(api.directory)}
+def checked(api: ApiServer, *arguments: str, env: Mapping[str, str] | None = None) -> Verdict:
+    env = {**api.kubeconfig, "TMPDIR": str(api.directory), **(env or {})}
     return check("--namespace", NAMESPACE, *arguments, env=env)
 
 
@@ -122,6 +124,15 @@ def test_a_pod_that_runs_but_does_not_answer_is_told_with_its_last_words(api: Ap
     assert "it belongs to 0:0" in verdict.evidence("volume.writable")
 
 
+def test_the_log_of_a_silent_pod_is_no_proof_where_it_tells_no_error(api: ApiServer) -> None:
+    api.objects["pods"].append(pod("kubia-3"))
+    api.pods["kubia-3"] = "http://127.0.0.1:9"
+    (api.directory / "kubia-3.log").write_text("2026-01-01T00:00:00Z INFO The fault disk-full has ended\n")
+    verdict = checked(api)
+    assert verdict.cause != "full", verdict.members
+    assert verdict.statuses["volume.writable"] == "unknown"
+
+
 def test_rights_that_are_missing_cost_what_they_would_show_and_no_more(api: ApiServer) -> None:
     api.forbidden = {"statefulsets", "services"}
     verdict = checked(api)
@@ -129,6 +140,55 @@ def test_rights_that_are_missing_cost_what_they_would_show_and_no_more(api: ApiS
     assert verdict.statuses["public"] == "skipped"
     assert "--public" in verdict.evidence("public")
     assert checked(api, "--public=kubia-public").statuses["public"] == "passed"
+
+
+def wrapped(directory: Path, script: str) -> dict[str, str]:
+    """An environment in which this comes before the real kubectl."""
+    path = directory / "bin" / "kubectl"
+    path.parent.mkdir()
+    path.write_text(f'#!/bin/sh\n{script}\nexec {shutil.which("kubectl")} "$@"\n')
+    path.chmod(0o755)
+    return {"PATH": f"{path.parent}:{os.environ['PATH']}"}
+
+
+def test_a_login_may_ask_whoever_sits_at_the_terminal(api: ApiServer, tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    login = f"""case $* in
+        *--raw*) printf 'Your code: ' >&2; read code; echo "$code" > {code};;
+        *proxy*) [ -e {code} ] || exit 1;;
+    esac"""
+    env = os.environ | api.kubeconfig | wrapped(tmp_path, login)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*PROGRAM, "check", "--namespace", NAMESPACE, "--output=json"],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=env,
+    ) as running:
+        os.close(theirs)
+        asked = b""
+        while b"Your code: " not in asked:
+            asked += os.read(ours, 1000)
+        os.write(ours, b"4711\n")
+        printed, _ = running.communicate(timeout=60)
+    os.close(ours)
+    assert json.loads(printed)["verdict"] == "passed"
+    assert code.read_text() == "4711\n"
+
+
+def test_a_kubectl_that_complains_of_each_request_is_no_obstacle(api: ApiServer, tmp_path: Path) -> None:
+    """As it does while the API server is away: a pipe holds 64 KiB, and asyncio as much again."""
+    complaining = 'case $* in *proxy*) head -c 1000000 /dev/zero | tr "\\0" "\\n" >&2;; esac'
+    assert checked(api, env=wrapped(tmp_path, complaining)).exit == 0
+
+
+def test_a_context_that_is_switched_meanwhile_changes_nothing(api: ApiServer, tmp_path: Path) -> None:
+    switching = f"""case $* in *proxy*)
+        {shutil.which("kubectl")} config set-context other --cluster=nowhere
+        {shutil.which("kubectl")} config use-context other;; esac"""
+    verdict = checked(api, env=wrapped(tmp_path, switching))
+    assert verdict.exit == 0, verdict.members
 
 
 @pytest.mark.parametrize(
@@ -194,3 +254,21 @@ def test_a_pod_that_the_api_server_does_not_know_for_a_while_has_lost_nothing(
         seen = probe.end()
     assert seen["pods"][last.name]["refused"] > 0
     assert (probe.exit, seen["total"]["lost"], seen["total"]["stale"]) == (0, 0, 0)
+
+
+def test_an_api_server_that_refuses_for_a_while_is_no_reason_to_give_up_the_account(
+    api: ApiServer, pets: PetSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in api.kubeconfig.items():
+        monkeypatch.setenv(name, text)
+    file = pets.pods[0].data_dir / "kubia.txt"
+    with Probing("--namespace", NAMESPACE) as probe:
+        until("a value", file.exists, 30)
+        api.refuses_changes = True
+        until("refusals", lambda: api.refused > 10, 30)
+        seen = file.read_bytes()
+        api.refuses_changes = False
+        until("a new value", lambda: file.read_bytes() != seen, 30)
+        account = probe.end()
+    assert (probe.exit, account["verdict"]) == (0, "kept")
+    assert account["total"]["refused"] > 3

@@ -60,6 +60,20 @@ def test_a_volume_of_somebody_else(tmp_path: Path) -> None:
     assert verdict.followed == FOLLOWS
 
 
+@pytest.mark.parametrize(
+    ("fault", "exit_", "cause"),
+    [("disk-full", 1, "full"), ("disk-error", 1, "not-writable"), ("not-ready", 3, None)],
+)
+def test_a_pod_that_is_not_ready_says_whether_that_is_its_volumes_fault(
+    tmp_path: Path, fault: str, exit_: int, cause: str | None
+) -> None:
+    """Whatever words its name and its directory have."""
+    with PetSet(tmp_path, "--faults", named=("fulltext-0", "permits-1")) as pets:
+        ask("PUT", f"{pets.pods[1].url}/faults/{fault}?for=60s")
+        verdict = check(pets.pods[0].url)
+    assert (verdict.exit, verdict.cause) == (exit_, cause), verdict.members
+
+
 def test_one_volume_for_two_pods(tmp_path: Path) -> None:
     """The second waits for the volume's lock, alive and not ready, as it does in a cluster."""
     needs("unshare", "mount", root=True)
@@ -122,6 +136,17 @@ def test_volumes_that_were_swapped(known: PetSet) -> None:
     verdict = check(known.pods[2].url)
     assert (verdict.cause, verdict.exit) == ("swapped", 1), verdict.members
     assert verdict.statuses["volume.own"] == "passed"
+
+
+def test_volumes_that_were_swapped_are_the_cause_where_pods_refuse_them(known: PetSet) -> None:
+    first, second = (pod.data_dir for pod in known.pods[:2])
+    known.pods[0].terminate()
+    for pod in known.pods[:2]:
+        pod.options = (*pod.options, "--refuse-foreign-volume")
+    known.replace(1, volume=first)
+    known.replace(0, volume=second)
+    verdict = check(known.pods[2].url)
+    assert (verdict.cause, verdict.exit) == ("swapped", 1), verdict.members
 
 
 def test_a_volume_that_was_emptied(known: PetSet, tmp_path: Path) -> None:

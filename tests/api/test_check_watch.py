@@ -76,7 +76,7 @@ def pets(tmp_path: Path) -> Iterator[PetSet]:
 
 def test_a_pod_that_comes_back_with_everything_passes(pets: PetSet, tmp_path: Path) -> None:
     with watching(tmp_path, pets.pods[0].url) as watch:
-        assert "kubectl delete pod kubia-1" in watch.said
+        assert "kubectl --namespace default delete pod kubia-1" in watch.said
         os.kill(pets.pods[1].process.pid, signal.SIGKILL)
         pets.pods[1].process.wait()
         pets.pods[1].start()
@@ -103,7 +103,7 @@ def test_a_value_that_went_is_told(pets: PetSet, tmp_path: Path) -> None:
 
 def test_a_roll_out_is_over_when_every_pod_is_another_one(pets: PetSet, tmp_path: Path) -> None:
     with watching(tmp_path, pets.pods[0].url, "--disrupt=rollout") as watch:
-        assert "kubectl rollout restart statefulset kubia" in watch.said
+        assert "kubectl --namespace default rollout restart statefulset kubia" in watch.said
         for ordinal in (1, 0):
             pets.replace(ordinal)
         verdict = watch.verdict()

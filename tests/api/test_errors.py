@@ -1,6 +1,7 @@
 """Errors as clients see them: status, sentence, form."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,21 @@ async def test_problem_details_say_what_the_sentence_says(strict: Pod) -> None:
         "detail": sentence.rstrip("\n"),
     }
     assert sentence == "/peers takes GET, HEAD.\n"
+
+
+async def test_a_pod_that_cannot_says_why_in_a_word_for_programs(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--faults", name="fulltext-0") as pod:
+        for fault, code in {
+            "disk-full": "full",
+            "disk-read-only": "read-only",
+            "disk-error": "unavailable",
+            "not-ready": "fault",
+        }.items():
+            assert statuses(await ask(pod.url, "PUT", f"/faults/{fault}")) == [200]
+            method, path = ("GET", "/readyz") if fault == "not-ready" else ("PUT", "/data")
+            answer = await ask(pod.url, method, path, "Accept: application/problem+json")
+            assert json.loads(body_of(answer))["code"] == code
+            assert statuses(await ask(pod.url, "DELETE", "/faults")) == [200]
 
 
 async def test_what_is_no_http_is_told_so_in_one_sentence(strict: Pod) -> None:

@@ -128,7 +128,9 @@ async def test_one_more_than_max_watchers_is_told_so_and_let_in_when_there_is_ro
             assert (status, sentence) == (
                 503, "1 watch this pod already, which is the most it allows: try again later.\n",
             )  # fmt: skip
-            assert "kubia_pet_watchers 1.0\n" in (await get(f"{pod.url}/metrics"))[1]
+            metrics = (await get(f"{pod.url}/metrics"))[1]
+            assert "kubia_pet_watchers 1.0\n" in metrics
+            assert 'kubia_pet_refused_total{what="watchers"} 1.0\n' in metrics
         until("its end to be noticed", lambda: _watchers(pod) == 0)
         async with watching(pod.url) as watch:
             await next_state(watch)

@@ -1,9 +1,13 @@
 """Faults set over HTTP on real pods: what each does, that it is seen, and that it ends."""
 
+import concurrent.futures
 import contextlib
 import re
 import signal
 import socket
+import struct
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +15,13 @@ import pytest
 import requests
 
 from kubia_pet.model.fault import DESCRIPTIONS, Fault
+from tests.support.dns_server import SERVICE, NameServer, Zone
 from tests.support.local_set import LocalSet
 from tests.support.pod import Pod, until
 
 NEW = "a new value"
 OLD = "the old value"
+PEER = {"User-Agent": "kubia-pet/0"}
 TIMEOUT = 10
 
 
@@ -70,7 +76,16 @@ def test_a_fault_ends_by_itself_and_both_are_logged(pod: Pod) -> None:
     until("the fault's end", lambda: get(pod, "/readyz").ok)
     assert active(pod) == []
     until("its line", lambda: "The fault not-ready has ended" in pod.log.read_text())
-    assert "The fault not-ready was set for 0.3 s" in pod.log.read_text()
+    assert "The fault not-ready was set for 0.3 s by 127.0.0.1: " in pod.log.read_text()
+
+
+def test_who_ends_a_fault_is_logged(pod: Pod) -> None:
+    set_fault(pod, "slow")
+    end(pod, "slow")
+    set_fault(pod, "not-ready")
+    end(pod)
+    lines = [f"The fault {fault} was ended by 127.0.0.1\n" for fault in ("slow", "not-ready")]
+    until("their lines", lambda: all(line in pod.log.read_text() for line in lines))
 
 
 def test_a_fault_that_is_set_again_lasts_as_long_as_was_said_last(pod: Pod) -> None:
@@ -131,7 +146,8 @@ def test_a_disk_fails_the_old_value_stands_and_the_pod_is_not_ready(
     set_fault(pod, fault)
     refused = post(pod, NEW)
     assert (refused.status_code, refused.headers["Kubia-Pet-Fault"]) == (status, fault)
-    assert get(pod).status_code == reads
+    read = get(pod)
+    assert (read.status_code, "Kubia-Pet-Fault" in read.headers) == (reads, reads != 200)
     until("it to be not ready", lambda: not get(pod, "/readyz").ok)
     assert get(pod, "/healthz").ok
     end(pod, fault)
@@ -170,6 +186,37 @@ def test_a_repeated_request_meets_the_fault_too(pod: Pod) -> None:
         assert (failed.status_code, failed.headers["Kubia-Pet-Fault"]) == (503, "disk-error")
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/data"), ("POST", "/")])
+def test_a_repeated_request_meets_the_end_of_the_fault_too(method: str, path: str, pod: Pod) -> None:
+    with requests.Session() as session:
+
+        def named() -> str | None:
+            answer = session.request(method, pod.url + path, data=OLD * (method == "POST"), timeout=TIMEOUT)
+            assert answer.status_code == 200
+            return answer.headers.get("Kubia-Pet-Fault")
+
+        until("a new second", lambda: time.time() % 1 < 0.1)  # in which answers are given again
+        assert named() is None
+        set_fault(pod, "forget")
+        assert named() == "forget"
+        end(pod)
+        assert named() is None
+
+
+def test_a_pod_that_is_not_ready_on_purpose_does_not_miss_itself_in_dns(tmp_path: Path) -> None:
+    hurried = (
+        "from kubia_pet import limits; limits.NOBODY_GRACE = limits.NOBODY_INTERVAL = 0.2; "
+        "from kubia_pet.cli import main; main()"
+    )
+    with NameServer(Zone()) as names:
+        options = ("--faults", f"--service={SERVICE}", "--nameserver={}:{}".format(*names.address))
+        with Pod(tmp_path / "data", *options, program=(sys.executable, "-c", hurried)) as pod:
+            sentence = "though this one is ready"
+            until("it to miss itself", lambda: sentence in get(pod, "/peers").text)
+            set_fault(pod, "not-ready")
+            until("it to know why", lambda: sentence not in get(pod, "/peers").text)
+
+
 def test_a_crash_says_nothing_to_its_client_and_has_the_status_of_a_kill(pod: Pod) -> None:
     with pytest.raises(requests.ConnectionError):
         set_fault(pod, "crash")
@@ -184,6 +231,29 @@ def test_a_pod_that_hangs_answers_no_probe_and_goes_on_afterwards(pod: Pod) -> N
     until("it to hang", lambda: not answers(pod))
     until("it to go on", lambda: answers(pod))
     assert get(pod).text == OLD
+
+
+def test_a_pod_that_is_told_twice_to_hang_hangs_until_the_later_end(pod: Pod) -> None:
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor() as clients:
+        told = list(clients.map(lambda _: set_fault(pod, "hang", "2s"), range(8)))
+    assert all(each.ok for each in told)
+    until("it to hang", lambda: not answers(pod))
+    until("it to go on", lambda: answers(pod))
+    assert 2 <= time.monotonic() - began < 4
+
+
+def test_a_fault_that_is_ended_before_the_pod_hangs_lets_it_go_on(pod: Pod) -> None:
+    host, port = pod.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), TIMEOUT) as connection:
+        for method in ("PUT", "DELETE"):
+            connection.sendall(f"{method} /faults/hang HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        answered = b""
+        while answered.count(b"HTTP/1.1 200") < 2:
+            answered += connection.recv(1 << 16)
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        assert answers(pod)
 
 
 def answers(pod: Pod) -> bool:
@@ -236,6 +306,35 @@ def test_peers_say_that_it_does_not_answer_and_clients_see_nothing(fault: str, t
                 in requests.get(local.url(0), timeout=TIMEOUT).text
             ),
         )
+
+
+@pytest.mark.parametrize("path", ["/", "/data", "/ledger", "/ledger/peers/kubia-1"])
+@pytest.mark.parametrize("fault", ["slow", "unreachable"])
+def test_nothing_that_peers_ask_is_answered_before_the_fault_ends(fault: str, path: str, pod: Pod) -> None:
+    set_fault(pod, fault)
+    with concurrent.futures.ThreadPoolExecutor() as peers:
+        asked = peers.submit(get, pod, path, **PEER)
+        with pytest.raises(TimeoutError):
+            asked.result(1)
+        ended = time.monotonic()
+        end(pod)
+        answer = asked.result(TIMEOUT)
+    assert time.monotonic() - ended < 1
+    assert answer.status_code != 503
+    assert get(pod, path, **PEER).status_code == answer.status_code
+
+
+def test_a_peer_that_has_left_keeps_nothing_waiting(pod: Pod) -> None:
+    set_fault(pod, "unreachable")
+    host, port = pod.url.removeprefix("http://").split(":")
+    for _ in range(3):
+        with socket.create_connection((host, int(port)), 0.2) as peer:
+            peer.sendall(b"GET /data HTTP/1.1\r\nHost: a\r\nUser-Agent: kubia-pet/0\r\n\r\n")
+            with pytest.raises(TimeoutError):
+                peer.recv(1)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset follows
+    counted = r'^kubia_pet_request_seconds_count\{method="GET",route="/data",status="503"\} 3'
+    until("the end of all", lambda: re.search(counted, get(pod, "/metrics").text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("fault", ["not-alive", "hang", "crash"])

@@ -257,10 +257,10 @@ async def test_more_hung_peers_than_are_asked_at_once_do_not_hide_those_behind_t
 async def test_a_peer_whose_turn_never_came_is_not_held_to_have_been_silent() -> None:
     async with peer(hangs) as hung, peer(GOOD) as good:
         ports = {f"kubia-{ordinal}": hung for ordinal in range(1, 71)}
-        async with view_of({**ports, "kubia-99": good}, each=0.6, together=0.8) as view:
+        async with view_of({**ports, "kubia-99": good}, connecting=1, each=1, together=1.3) as view:
             error = (await view.answers())["kubia-99"].error
             assert error
-            assert error.message == "was not asked within 0.8 s: too many others are slow"
+            assert error.message == "was not asked within 1.3 s: too many others are slow"
             assert (await view.labels())["kubia-99"] == "Hey there!"
 
 

@@ -218,9 +218,11 @@ def test_the_default_drain_ends_after_two_seconds_in_which_no_client_asked(tmp_p
 @pytest.mark.parametrize(
     ("path", "agent"),
     [("/healthz", "kube-probe/1.36"), ("/readyz", "kube-probe/1.36"), ("/metrics", "Prometheus/3"),
-     ("/data", f"kubia-pet/{__version__}")],
+     ("/data", f"kubia-pet/{__version__}"), ("/events", "Mozilla/5.0")],
 )  # fmt: skip
-def test_probes_and_peers_are_no_clients(tmp_path: Path, path: str, agent: str) -> None:
+def test_probes_peers_and_pages_that_try_to_watch_again_are_no_clients(
+    tmp_path: Path, path: str, agent: str
+) -> None:
     with pod_with_the_default_drain(tmp_path) as pod:
         assert 2 <= ends_after(pod, asking(pod, path, agent=agent)) < 3.5
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -114,6 +115,16 @@ async def test_the_page_has_the_values_for_who_runs_no_script(pod: Pod) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e</td>" in page
     assert page.count("<script") == 1
     assert not {"{{pod}}", "{{rows}}"} & set(re.findall("{{[a-z]+}}", page))
+
+
+async def test_the_page_is_the_same_whatever_the_locale(tmp_path: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with Pod(tmp_path / "data", env=ascii_only) as pod:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(pod.url, headers={"Accept": "text/html"}) as response,
+        ):
+            assert "你在这里" in await response.text()
 
 
 async def test_a_browser_gets_the_page_of_a_pod_whose_volume_fails_too(pod: Pod) -> None:

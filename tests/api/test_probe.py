@@ -1,6 +1,7 @@
 """`kubia-pet probe` as a witness: of a healthy set, of killed pods, and of losses that are made to happen."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,8 @@ import pytest
 
 from tests.support.local_set import LocalSet
 from tests.support.pod import until
-from tests.support.verdict import PROGRAM, PetSet, Probing
+from tests.support.prefix_proxy import PrefixProxy
+from tests.support.verdict import PROGRAM, PetSet, Probing, check
 
 pytestmark = pytest.mark.timeout(120)
 MARK = b"kubia-pet probe "
@@ -122,7 +124,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_written(pets: LocalSet)
             text=True,
             check=False,
         )
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert done.stderr == f"Error: Port {port} cannot be used for metrics: Address already in use.\n"
 
 
@@ -155,6 +157,25 @@ def test_somebody_elses_value_is_no_loss_and_is_what_is_put_back(pets: LocalSet)
     assert (probe.exit, seen["pods"]["kubia-0"]["lost"]) == (0, 0)
     assert seen["pods"]["kubia-0"]["overwritten"] == 1
     assert value(pets.url(0)) == b"mine"
+
+
+def test_a_second_run_leaves_alone_what_the_first_one_holds_and_says_what_to_do(pets: LocalSet) -> None:
+    request("POST", pets.url(0), b"before")
+    before = [value(pets.url(ordinal)) for ordinal in range(3)]
+    with Probing(pets.public_url) as probe:
+        for url in map(pets.url, range(3)):
+            probed(url)
+        second = subprocess.run(
+            [*PROGRAM, "probe", pets.public_url, "--for=1s"], capture_output=True, text=True, check=False
+        )
+        verdict = check(pets.public_url)
+        seen = probe.end()
+    assert (second.returncode, second.stdout) == (3, "")
+    assert re.match(r"Error: kubia-\d has the value of another check or probe: let that one", second.stderr)
+    assert (verdict.exit, verdict.statuses["volume.writable"]) == (0, "skipped"), verdict.members
+    assert "let that one end first" in verdict.evidence("volume.writable")
+    assert (probe.exit, seen["total"]["overwritten"]) == (0, 0)
+    assert [value(pets.url(ordinal)) for ordinal in range(3)] == before
 
 
 # Losses
@@ -220,6 +241,52 @@ def test_where_only_the_service_can_be_reached_everything_goes_through_it(tmp_pa
         assert (probe.exit, seen["through"]) == (0, "public")
         assert seen["pods"]["kubia-0"]["acknowledged"] > 5
         assert value(pod.url) == b"before"
+
+
+def test_a_balancer_that_chooses_for_each_request_gives_each_pod_its_own_value_back(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=2) as pets:
+        urls = [pod.url for pod in pets.pods]
+        for number, pod in enumerate(pets.pods):
+            pets.zone.add(pod.name, pets.port(pod), f"192.0.2.{number + 1}")  # TEST-NET-1: nobody
+            request("POST", pod.url, pod.name.encode())
+        with PrefixProxy(urls[0], "/any", *urls[1:]) as service, Probing(service.url) as probe:
+            for url in urls:
+                probed(url)
+            for pod in pets.pods:  # now they reach each other, if nobody else
+                pets.zone.add(pod.name, pets.port(pod))
+            for url in urls:
+                probed(url, 100)
+            seen = probe.end()
+        assert (probe.exit, seen["through"], seen["notes"]) == (0, "public", [])
+        assert [value(url) for url in urls] == [b"kubia-0", b"kubia-1"]
+
+
+def test_where_only_the_service_can_be_reached_the_end_is_judged_too(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=1) as pets:
+        (pod,) = pets.pods
+        pets.zone.add("kubia-0", pets.port(pod), "192.0.2.1")
+        pets.zone.add("kubia-1", 8080, "192.0.2.2")
+        with Probing(pod.url) as probe:
+            probed(pod.url, 10)
+            pod.process.send_signal(signal.SIGSTOP)
+            probe.process.send_signal(signal.SIGINT)
+            pod.process.send_signal(signal.SIGKILL)
+            (pod.data_dir / "kubia.txt").unlink()
+            seen = probe.wait()
+        assert (probe.exit, seen["unverified"]) == (3, ["kubia-0"])
+
+
+def test_where_no_pod_is_known_there_is_no_verdict(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=1) as pets:
+        wrong = ("--service=wrong.default.svc.cluster.local", f"--nameserver={pets.nameserver}")
+        done = subprocess.run(
+            [*PROGRAM, "probe", *wrong, f"--public={pets.pods[0].url}", "--for=1s"],
+            env=os.environ | {"KUBIAPET_PORT": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr[:27]) == (3, "Error: No pod is known: DNS"), done.stderr
 
 
 def test_without_the_token_nothing_is_written(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def write_token(path: Path, content: str | bytes) -> None:
 
 @pytest.fixture
 def pod(token_file: Path, tmp_path: Path) -> Iterator[Pod]:
-    with Pod(tmp_path / "pod" / "data", f"--token-file={token_file}") as started:
+    with Pod(tmp_path / "pod" / "data", f"--token-file={token_file}", "--faults") as started:
         yield started
 
 
@@ -48,7 +48,10 @@ SHOWN = [
     f"authorization: bearer  {TOKEN}",
     f"Kubia-Pet-Token: {TOKEN}",
 ]
-CHANGES = [("POST", "/"), ("PUT", "/"), ("DELETE", "/"), ("PUT", "/data"), ("DELETE", "/data")]
+CHANGES = [
+    *(("POST", "/"), ("PUT", "/"), ("DELETE", "/"), ("PUT", "/data"), ("DELETE", "/data")),
+    *(("PUT", "/faults/slow"), ("DELETE", "/faults/slow"), ("DELETE", "/faults")),
+]
 
 
 async def test_who_shows_it_may_change_and_who_does_not_may_read(pod: Pod) -> None:

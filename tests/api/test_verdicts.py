@@ -129,6 +129,8 @@ def test_a_volume_of_another_pod_is_swapped_until_it_is_given_back_or_adopted(
         assert done.returncode == 0, done.stdout + done.stderr
         new = ledger(pod.url)
         assert new["volume"]["id"] in done.stdout
+        line = f"The volume was adopted by 127.0.0.1: its id is {new['volume']['id']}\n"
+        until("the log's line", lambda: line in pod.log.read_text())
         assert new["volume"]["parent"] == old["volume"]["id"] != new["volume"]["id"]
         assert new["starts"][-1]["id"] == old["start"]["id"]
         assert new["verdict"]["verdict"] != "swapped"

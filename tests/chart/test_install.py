@@ -38,13 +38,13 @@ def notes(directory: Path, values: Any) -> str:
     "storage", [{"size": "2Gi"}, {"className": "fast"}, {"accessMode": "ReadWriteOncePod"}]
 )
 def test_another_claim_is_refused_before_with_what_to_do(tmp_path: Path, storage: dict[str, str]) -> None:
-    there = rendered()["StatefulSet kubia"]
+    there = rendered({"ordinals": {"start": 3}})["StatefulSet kubia"]
     with pytest.raises(HelmError) as caught:
-        installed(tmp_path, {"storage": storage}, there)
+        installed(tmp_path, {"storage": storage, "ordinals": {"start": 3}}, there)
     said = str(caught.value)
     assert "The claims of StatefulSet kubia are of 1Gi, the default class, ReadWriteOnce" in said
     assert "kubectl --namespace zoo delete statefulset kubia --cascade=orphan" in said
-    assert "persistentvolumeclaim data-kubia-0" in said
+    assert "persistentvolumeclaim data-kubia-3" in said
 
 
 @pytest.mark.parametrize("size", ["1Gi", "1024Mi", "1048576Ki", "1073741824"])
@@ -73,6 +73,7 @@ def test_the_notes_show_a_way_that_these_values_leave_open(tmp_path: Path, value
     said = notes(tmp_path, values)
     assert way in said
     assert ("get secret mine -o 'go-template={{.data.token | base64decode}}'" in said) is ("token" in values)
+    assert '!"' not in said, "zsh would take the quote away"
     for command in re.findall(r"^    (.*)$", said, re.MULTILINE):
         subprocess.run(["bash", "-n", "-c", command], check=True)
 
@@ -84,3 +85,10 @@ def test_the_notes_name_the_release_its_namespace_and_its_first_pod(tmp_path: Pa
     assert "helm test kubia --namespace zoo" in said
     assert "{{" not in said
     assert "<no value>" not in said
+
+
+@pytest.mark.parametrize("what", ["Retain", "Delete"])
+def test_the_notes_say_whether_the_values_outlive_the_release(tmp_path: Path, what: str) -> None:
+    said = notes(tmp_path, {"claimRetention": {"whenDeleted": what}})
+    assert ("The values outlive `helm uninstall`" in said) is (what == "Retain")
+    assert ("`helm uninstall` deletes the values, too" in said) is (what == "Delete")

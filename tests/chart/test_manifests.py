@@ -98,6 +98,13 @@ def test_helm_test_runs_what_the_job_of_k8s_runs_and_keeps_its_log() -> None:
     }
 
 
+def test_helm_test_runs_where_the_set_may() -> None:
+    objects = rendered({"nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "dedicated"}]})
+    places = (objects["Pod kubia-check"]["spec"], objects["StatefulSet kubia"]["spec"]["template"]["spec"])
+    for spec in places:
+        assert (spec["nodeSelector"], spec["tolerations"]) == ({"disk": "ssd"}, [{"key": "dedicated"}])
+
+
 def test_two_releases_fit_one_namespace() -> None:
     options = ("networkPolicy", "podMonitor", "prometheusRule", "dashboard")
     everything = {option: {"enabled": True} for option in options}

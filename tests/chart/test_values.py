@@ -8,6 +8,7 @@ import kubernetes_validate  # type: ignore[import-untyped] # it has annotations 
 import pytest
 import yaml
 
+from kubia_pet import __version__
 from tests.chart import operator_schema
 from tests.chart.helm import CHART, NEWEST, OLDEST, HelmError, Manifest, helm, rendered
 
@@ -33,7 +34,7 @@ class Case(NamedTuple):
 SET, POLICY = "StatefulSet kubia", "NetworkPolicy kubia"
 CASES = {
     "image.repository": Case(
-        "registry.example/zoo/pet", SET, f"{CONTAINER}/image", "registry.example/zoo/pet:1.1.0"
+        "registry.example/zoo/pet", SET, f"{CONTAINER}/image", f"registry.example/zoo/pet:{__version__}"
     ),
     "image.tag": Case("2", SET, f"{CONTAINER}/image", "kubia-pet:2"),
     "image.digest": Case(DIGEST, SET, f"{CONTAINER}/image", f"kubia-pet@{DIGEST}"),
@@ -271,16 +272,25 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
         ({"image": {"digest": "1.1.0"}}, "digest"),
         ({"replicas": -1}, "replicas"),
         ({"storage": {"size": "much"}}, "size"),
+        ({"storage": {"size": "1.1Gi"}}, "size"),  # the API server would keep it in thousandths of a byte
         ({"storage": {"accessMode": "ReadWriteMany"}}, "accessMode"),
         ({"probes": {"liveness": {"httpGet": {"path": "/"}}}}, "httpGet"),
         ({"claimRetention": {"whenScaled": "Keep"}}, "whenScaled"),
         ({"publicService": {"port": 0}}, "port"),
         ({"fullnameOverride": "Kubia"}, "fullnameOverride"),
+        ({"fullnameOverride": "1pets"}, "fullnameOverride"),
     ],
 )
 def test_what_the_schema_does_not_allow_is_refused_by_name(values: Any, complaint: str) -> None:
     with pytest.raises(HelmError, match=complaint):
         rendered(values)
+
+
+@pytest.mark.parametrize("release", ["1pets", "a.b"])
+def test_a_releases_name_that_no_service_can_have_is_refused_unless_another_is_given(release: str) -> None:
+    with pytest.raises(HelmError, match="set fullnameOverride"):
+        rendered(release=release)
+    assert "Service pets" in rendered({"fullnameOverride": "pets"}, release=release)
 
 
 def test_the_chart_passes_lint() -> None:

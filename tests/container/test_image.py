@@ -126,6 +126,16 @@ def test_sigterm_ends_it_in_time_with_0_and_loses_nothing(engine: Engine, image:
     assert engine.pet(image, **on(volume.name)).get("/data") == acknowledged
 
 
+def test_a_crash_on_purpose_ends_process_1_as_a_kill_does(engine: Engine, image: Image) -> None:
+    volume = engine.volume()
+    pet = engine.pet(image, environment={"KUBIAPET_FAULTS": "true"}, **on(volume.name))
+    pet.post(GREETING)
+    with pytest.raises(ConnectionError):
+        answer(f"{pet.url}/faults/crash", "PUT")
+    assert pet.container.wait(timeout=30)["StatusCode"] == 137
+    assert engine.pet(image, **on(volume.name)).get("/data") == GREETING
+
+
 def test_it_is_healthy_while_its_event_loop_answers(engine: Engine, image: Image) -> None:
     pet = engine.pet(image, **HARDENED)
 

@@ -39,14 +39,14 @@ def volume(tmp_path: Path) -> Iterator[Volume]:
 
 
 def test_a_value_in_memory_is_read_at_once(volume: Volume) -> None:
-    assert data_of(volume.read_at_once()) == b"value"
+    assert data_of(volume.read_nowait()) == b"value"
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\x00", b"v" * MAX_NOWAIT_BYTES])
 def test_so_is_each_that_was_read_once_byte_for_byte(volume: Volume, data: bytes) -> None:
     volume.replace(data)
-    assert data_of(volume.read_at_once()) is None
-    assert data_of(volume.read()) == data_of(volume.read_at_once()) == data
+    assert data_of(volume.read_nowait()) is None
+    assert data_of(volume.read()) == data_of(volume.read_nowait()) == data
 
 
 def test_what_others_write_is_never_missed(volume: Volume) -> None:
@@ -54,7 +54,7 @@ def test_what_others_write_is_never_missed(volume: Volume) -> None:
     for number in range(1000):
         data = b"%d" % (number % 500)
         (volume.path / "kubia.txt").write_bytes(data)
-        assert data_of(volume.read_at_once()) in (None, data)
+        assert data_of(volume.read_nowait()) in (None, data)
         assert data_of(volume.read()) == data
 
 
@@ -69,15 +69,15 @@ def test_nor_is_what_they_wrote_without_another_time_of_change(volume: Volume) -
 
 
 def test_that_there_is_no_value_is_told_at_once_when_it_was_seen_before(volume: Volume) -> None:
-    assert not volume.is_empty_at_once()
+    assert not volume.is_empty_nowait()
     volume.remove()
-    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read_nowait()) is None
     assert data_of(volume.read()) is None
-    assert volume.is_empty_at_once()
+    assert volume.is_empty_nowait()
     (volume.path / "kubia.txt").write_bytes(b"by others")
-    assert not volume.is_empty_at_once()
+    assert not volume.is_empty_nowait()
     (volume.path / "kubia.txt").unlink()
-    assert volume.is_empty_at_once()
+    assert volume.is_empty_nowait()
 
 
 def test_a_file_that_was_read_and_is_gone_is_left_to_a_look_that_may_wait_and_lets_go_of_it(
@@ -85,9 +85,9 @@ def test_a_file_that_was_read_and_is_gone_is_left_to_a_look_that_may_wait_and_le
 ) -> None:
     held = files(os.getpid())
     (volume.path / "kubia.txt").unlink()
-    assert not volume.is_empty_at_once()
+    assert not volume.is_empty_nowait()
     assert data_of(volume.read()) is None
-    assert volume.is_empty_at_once()
+    assert volume.is_empty_nowait()
     assert files(os.getpid()) == held - 1
 
 
@@ -96,7 +96,7 @@ def test_a_value_that_others_bring_is_never_missed(volume: Volume) -> None:
     volume.read()
     for _ in range(1000):
         (volume.path / "kubia.txt").write_bytes(b"there")
-        assert not volume.is_empty_at_once()
+        assert not volume.is_empty_nowait()
         (volume.path / "kubia.txt").unlink()
         assert data_of(volume.read()) is None
 
@@ -107,17 +107,17 @@ def test_a_removal_that_a_crash_could_take_back_is_not_shown(
     disk = Disk(monkeypatch)
     with disk.failing("directory"), pytest.raises(StoreError):
         volume.remove()
-    assert not volume.is_empty_at_once()
+    assert not volume.is_empty_nowait()
     volume.probe()
     assert data_of(volume.read()) is None
-    assert volume.is_empty_at_once()
+    assert volume.is_empty_nowait()
 
 
 def test_bytes_that_are_not_in_memory_are_not_waited_for(volume: Volume) -> None:
     # To ask for them makes the kernel bring them, which may be quicker than we are.
-    until("a look that came too early", lambda: data_of(dropped(volume).read_at_once()) is None)
+    until("a look that came too early", lambda: data_of(dropped(volume).read_nowait()) is None)
     assert data_of(volume.read()) == b"value"
-    assert data_of(volume.read_at_once()) == b"value"
+    assert data_of(volume.read_nowait()) == b"value"
 
 
 def dropped(volume: Volume) -> Volume:
@@ -134,12 +134,12 @@ def test_a_change_that_a_crash_could_take_back_is_not_shown(
     disk = Disk(monkeypatch)
     with disk.failing("directory"), pytest.raises(StoreError):
         volume.replace(b"new")
-    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read_nowait()) is None
     with disk.failing(failing), pytest.raises(StoreError):
         volume.probe()
-    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read_nowait()) is None
     volume.probe()
-    assert data_of(volume.read()) == data_of(volume.read_at_once()) == b"new"
+    assert data_of(volume.read()) == data_of(volume.read_nowait()) == b"new"
 
 
 def test_a_path_that_leads_through_a_file_system_that_hangs_is_not_waited_for(
@@ -154,7 +154,7 @@ def test_a_path_that_leads_through_a_file_system_that_hangs_is_not_waited_for(
             inner.open(0)
             assert data_of(inner.read()) == b"value"
             with outer.hung():
-                assert data_of(inner.read_at_once()) is None
+                assert data_of(inner.read_nowait()) is None
             assert data_of(inner.read()) == b"value"
             inner.close()
         finally:
@@ -172,7 +172,7 @@ def test_nor_is_one_where_there_is_no_value(volume: Volume, tmp_path: Path) -> N
             inner.open(0)
             assert inner.read() is None
             with outer.hung():
-                assert not inner.is_empty_at_once()
+                assert not inner.is_empty_nowait()
             inner.close()
         finally:
             unmount(inner.path)
@@ -184,7 +184,7 @@ def test_no_time_of_access_is_noted_as_that_would_wait_for_the_journal(volume: V
     volume.read()
     before = file.stat().st_atime_ns
     until("another time", lambda: time_of_new_file(volume.path / "now") > before)
-    assert data_of(volume.read_at_once()) == b"value"
+    assert data_of(volume.read_nowait()) == b"value"
     assert file.stat().st_atime_ns == before
     file.read_bytes()
     assert file.stat().st_atime_ns > before
@@ -242,10 +242,10 @@ def test_what_is_not_the_file_that_was_seen_in_our_directory_is_left_to_a_look_t
     volume: Volume, change: Callable[[Path], None]
 ) -> None:
     change(volume.path)
-    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read_nowait()) is None
     with suppress(StoreError):
         volume.read()
-    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read_nowait()) is None
 
 
 @pytest.mark.parametrize(
@@ -257,12 +257,12 @@ def test_so_is_that_there_is_none_where_something_else_was_put(
 ) -> None:
     (volume.path / "kubia.txt").rename(volume.path.with_name("kept"))
     assert volume.read() is None
-    assert volume.is_empty_at_once()
+    assert volume.is_empty_nowait()
     if change is not put_empty_directory:
         volume.path.with_name("kept").rename(volume.path / "kubia.txt")
     change(volume.path)
     (volume.path / "kubia.txt").is_file()  # the kernel remembers what this finds
-    assert not volume.is_empty_at_once()
+    assert not volume.is_empty_nowait()
 
 
 @pytest.mark.parametrize("data", [b"v" * (MAX_NOWAIT_BYTES + 1), b"v" * (LIMIT + 1)])
@@ -270,7 +270,7 @@ def test_a_value_that_is_large_or_over_the_limit_is_left_to_it_too(volume: Volum
     (volume.path / "kubia.txt").write_bytes(data)
     with suppress(StoreError):
         volume.read()
-    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read_nowait()) is None
 
 
 def test_a_value_with_another_name_is_left_to_it_too(volume: Volume) -> None:
@@ -280,7 +280,7 @@ def test_a_value_with_another_name_is_left_to_it_too(volume: Volume) -> None:
     assert data_of(volume.read()) == b"value"
     volume.path.rename(volume.path.with_name("before"))
     copy.rename(volume.path)
-    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read_nowait()) is None
 
 
 def test_a_limit_of_less_than_that_is_kept_too(volume: Volume) -> None:
@@ -291,14 +291,14 @@ def test_a_limit_of_less_than_that_is_kept_too(volume: Volume) -> None:
         (volume.path / "kubia.txt").write_bytes(data)
         with suppress(StoreError):
             strict.read()
-        assert data_of(strict.read_at_once()) == told
+        assert data_of(strict.read_nowait()) == told
     strict.close()
 
 
 def test_a_volume_that_is_closed_is_not_read(volume: Volume) -> None:
     volume.close()
-    assert data_of(volume.read_at_once()) is None
-    assert not volume.is_empty_at_once()
+    assert data_of(volume.read_nowait()) is None
+    assert not volume.is_empty_nowait()
 
 
 def test_a_file_system_that_does_not_tell_is_not_asked(tmp_path: Path) -> None:
@@ -307,12 +307,12 @@ def test_a_file_system_that_does_not_tell_is_not_asked(tmp_path: Path) -> None:
         volume.open(0)
         assert volume.read() is None
         with mirrored.hung():
-            assert not volume.is_empty_at_once()
+            assert not volume.is_empty_nowait()
         volume.replace(b"value")
         assert data_of(volume.read()) == b"value"
         with mirrored.hung():
-            assert data_of(volume.read_at_once()) is None
-            assert not volume.is_empty_at_once()
+            assert data_of(volume.read_nowait()) is None
+            assert not volume.is_empty_nowait()
         volume.close()
 
 

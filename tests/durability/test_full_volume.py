@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.limits import PROBE_INTERVAL
+from kubia_pet.limits import TRIAL_INTERVAL
 from tests.durability.asking import FULL, NOT_FOUND, STORED, ask, get, is_ready, ledger, post
 from tests.durability.volumes import tmpfs
 from tests.support.pod import Pod, files_on, until
@@ -83,7 +83,7 @@ def test_a_post_that_finds_no_room_leaves_a_pod_ready_that_can_take_a_small_valu
 def test_an_exhausted_device_makes_a_pod_not_ready_before_the_first_post(pod: Pod) -> None:
     assert is_ready(pod)
     filler = filled(pod.data_dir)
-    until("the pod to find out", lambda: not is_ready(pod), PROBE_INTERVAL + 5)
+    until("the pod to find out", lambda: not is_ready(pod), TRIAL_INTERVAL + 5)
     refused = ask(pod, "GET", "/readyz")
     assert b"No space left on device" in refused.body
     assert get(pod) == (STORED, OLD)

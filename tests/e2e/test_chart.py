@@ -13,6 +13,7 @@ from tests.chart.helm import CHART, HelmError, helm
 from tests.e2e.conftest import IMAGE
 from tests.e2e.helper_pod import HelperPod, result
 from tests.e2e.kubectl import Namespace, eventually
+from tests.support.local_set import free_ports
 from tests.support.shell import Shell
 from tests.support.tools import tool
 
@@ -85,6 +86,26 @@ def test_the_notes_lines_work_when_they_are_pasted(release: Release, tmp_path: P
         assert status == 0, said
         assert said.startswith("http://localhost:8001/api/v1/namespaces/")
     assert "delete persistentvolumeclaims" in give_up
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"token": {"secret": "mine"}}, {"networkPolicy": {"enabled": True}}],
+    ids=["with a token", "behind a policy"],
+)
+def test_the_notes_lines_that_store_a_value_work_when_they_are_pasted(
+    release: Release, tmp_path: Path, values: dict[str, Any]
+) -> None:
+    release.namespace.kubectl("create", "secret", "generic", "mine", f"--from-literal=token={'0123' * 8}")
+    notes = release.install(**values).partition("\nNOTES:\n")[2]
+    (lines,) = [each for each in re.findall(r"(?:^ {4}.*\n)+", notes, re.MULTILINE) if "curl" in each]
+    port = free_ports(1)  # the lines' own may be somebody's
+    lines = re.sub(r"(port |localhost:)(8001|8080)\b", rf"\g<1>{port}", lines)
+    lines = lines.replace(" 8080 &", f" {port}:8080 &")
+    with Shell(tmp_path, {}) as shell:
+        said, status = shell.run(lines, 60)
+    assert status == 0, said
+    assert re.search(r"Data stored on pod kubia-0\nYou've hit kubia-\d\n", said), said
 
 
 def test_helm_test_runs_the_check_restricted_and_its_log_stays(release: Release) -> None:

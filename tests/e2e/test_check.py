@@ -372,7 +372,7 @@ def test_a_watch_judges_what_somebody_else_does(namespace: Namespace, deploy: De
             env=os.environ,
         )
         until("to be told what to type", lambda: "Watching" in said.read_text(), 30)
-        assert "kubectl delete pod kubia-1" in said.read_text()
+        assert f"kubectl --namespace {namespace.name} delete pod kubia-1" in said.read_text()
         namespace.kubectl("delete", "pod", "kubia-1")
         printed, _ = watching.communicate(timeout=120)
     verdict = Verdict(watching.returncode, json.loads(printed))

@@ -1,6 +1,7 @@
 """What a pod exposes: by Prometheus' practice, and all of it watched."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import yaml
 
 from kubia_pet.metrics import Metrics
 from kubia_pet.model.fault import Faults
+from kubia_pet.model.ledger import Kind
+from kubia_pet.store import FaultKind
 from monitoring.dashboard import DASHBOARD, dashboard
 from monitoring.panels import ROWS
 from tests.monitoring.exposed import asked_for, exposed
@@ -40,6 +43,23 @@ def test_the_dashboard_shows_every_metric_and_none_that_is_not_exposed() -> None
 def test_the_alerts_ask_for_nothing_that_is_not_exposed() -> None:
     for rule in ALERTS:
         assert asked_for(rule["expr"]) <= exposed().keys(), rule["alert"]
+
+
+def test_each_fault_and_each_bad_verdict_has_its_alert_and_no_alert_asks_for_another() -> None:
+    chosen = re.findall(r'(fault|verdict)=~?"([^"]+)"', "".join(rule["expr"] for rule in ALERTS))
+    harmless = {Kind.GOOD, Kind.UNKNOWN, Kind.CHANGED_OUTSIDE}
+    assert sorted((label, value) for label, values in chosen for value in values.split("|")) == sorted(
+        [*(("fault", kind) for kind in FaultKind), *(("verdict", kind) for kind in set(Kind) - harmless)]
+    )
+
+
+def test_each_outcome_that_an_alert_asks_for_is_counted() -> None:
+    metrics = Metrics()
+    metrics.asked("ok", 1)
+    counted = metrics.render().decode()
+    for rule in ALERTS:
+        for name, outcome in re.findall(r'(kubia_pet_\w+)\{outcome!?="(\w+)"', rule["expr"]):
+            assert f'{name}{{outcome="{outcome}"}}' in counted, rule["alert"]
 
 
 def test_each_query_of_the_dashboard_is_valid(tmp_path: Path) -> None:

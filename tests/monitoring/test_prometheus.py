@@ -1,11 +1,12 @@
 """A real Prometheus in front of a local set: all is scraped, and an alert fires when its fault is there."""
 
 import os
+import shutil
 import signal
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,18 @@ class Watched:
         until(f"{alert} to fire for {self.instance(ordinal)}", fires, 60)
 
 
+@contextmanager
+def watching(directory: Path) -> Iterator[Watched]:
+    with LocalSet(directory, 3, "--faults") as pets:
+        targets = [f"127.0.0.1:{port}" for port in pets.ports]
+        with Prometheus(directory, targets) as prometheus:
+            yield Watched(pets, prometheus)
+
+
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
-    with LocalSet(tmp_path, 3, "--faults") as pets:
-        targets = [f"127.0.0.1:{port}" for port in pets.ports]
-        with Prometheus(tmp_path, targets) as prometheus:
-            yield Watched(pets, prometheus)
+    with watching(tmp_path) as watched:
+        yield watched
 
 
 def test_every_pod_is_scraped_every_query_of_the_dashboard_answers_and_no_alert_fires(
@@ -104,6 +111,8 @@ def test_each_fault_that_is_set_on_purpose_fires_its_alert_and_ends_with_it(watc
         # Clients go on: what is wrong with a disk shows when it is used.
         watched.until_firing(alert, 1, lambda: watched.ask(1, value=b"a value"))
         assert watched.prometheus.query(f'kubia_pet_fault{{fault="{fault}"}} == 1'), fault
+        if fault == "disk-full":
+            watched.until_firing("KubiaPetCommitsFailing", 1, lambda: watched.ask(1, value=b"a value"))
         watched.end_faults(1)
         watched.until_quiet(alert, 1)
 
@@ -125,6 +134,25 @@ def test_a_volume_that_is_gone_fires_and_is_quiet_when_it_is_back(watched: Watch
     until("all alerts to end", lambda: not watched.prometheus.firing(), 60)
 
 
+def test_volumes_that_were_swapped_and_one_that_was_put_back_fire(tmp_path: Path) -> None:
+    with LocalSet(tmp_path, 3) as pets:
+        volumes = [pets.data_dir / f"data-kubia-{ordinal}" for ordinal in range(3)]
+    shutil.copytree(volumes[2], tmp_path / "snapshot")
+    with watching(tmp_path) as watched:
+        for ordinal in range(3):
+            watched.ask(ordinal, value=b"a value")
+            watched.ask(ordinal)  # and each sees what the others have
+    shutil.rmtree(volumes[2])
+    (tmp_path / "snapshot").rename(volumes[2])
+    volumes[0].rename(tmp_path / "swapped")
+    volumes[1].rename(volumes[0])
+    (tmp_path / "swapped").rename(volumes[1])
+    with watching(tmp_path) as watched:
+        watched.until_firing("KubiaPetVolumeForeign", 0, lambda: watched.ask(0))
+        watched.until_firing("KubiaPetVolumeForeign", 1, lambda: watched.ask(1))
+        watched.until_firing("KubiaPetVolumeRolledBack", 2, lambda: watched.ask(2))
+
+
 def test_a_name_server_that_does_not_answer_and_a_peer_that_hangs_fire_for_who_asks_them(
     watched: Watched,
 ) -> None:
@@ -135,6 +163,7 @@ def test_a_name_server_that_does_not_answer_and_a_peer_that_hangs_fire_for_who_a
     try:
         watched.until_firing("KubiaPetPeersFailing", 0, lambda: watched.ask(0))
         watched.until_firing("KubiaPetDiscoveryFailing", 0, lambda: watched.ask(0))
+        watched.until_firing("KubiaPetDown", 2)
     finally:
         for each in (hung, supervisor):
             os.kill(each, signal.SIGCONT)

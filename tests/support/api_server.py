@@ -29,6 +29,8 @@ class ApiServer:
     objects: dict[str, list[dict[str, Any]]]  # by the plural of their kind
     services: dict[str, Sequence[str]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
+    refuses_changes: bool = False  # as while the authorizer is not ready yet
+    refused: int = 0  # changes
     asked_for_nobody: int = 0  # requests to pods that are not there
     _turn: int = 0
 
@@ -108,6 +110,9 @@ class ApiServer:
         if kind == "services":
             self._turn += 1
             name = self.services[name][self._turn % len(self.services[name])]
+        if self.refuses_changes and request.method != "GET":
+            self.refused += 1
+            return _status(HTTPStatus.FORBIDDEN, f'pods "{name}" is forbidden')
         if name not in self.pods:
             self.asked_for_nobody += 1
             return _status(HTTPStatus.NOT_FOUND, f'pods "{name}" not found')

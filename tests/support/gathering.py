@@ -29,8 +29,8 @@ class Outcomes:
     def looked_up(self, _: float, __: int, *, ok: bool) -> None:
         self.seen.append("dns" if ok else "no dns")
 
-    def asked(self, outcome: str) -> None:
-        self.seen.append(outcome)
+    def asked(self, outcome: str, number: int) -> None:
+        self.seen += [outcome] * number
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """A reverse proxy that serves a pod below a path, as ingresses and the API server do."""
 
 import http.client
+import itertools
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import urlsplit
@@ -12,13 +14,14 @@ _NOT_PASSED_ON = {"connection", "transfer-encoding", "content-length", "host"}
 class PrefixProxy:
     """Passes on what is asked below `prefix`, and the prefix itself, with or without its last slash.
 
-    Everything else is a 404, and is noted in `strays`.
+    Where there are `others` requests go to each in turn. Everything else is a 404, and is noted in `strays`.
     """
 
-    def __init__(self, upstream: str, prefix: str) -> None:
+    def __init__(self, upstream: str, prefix: str, *others: str) -> None:
         self.strays: list[str] = []
         self._server = ThreadingHTTPServer(
-            ("127.0.0.1", 0), _handler(self, urlsplit(upstream).netloc, prefix)
+            ("127.0.0.1", 0),
+            _handler(self, itertools.cycle(urlsplit(each).netloc for each in (upstream, *others)), prefix),
         )
         self.url = f"http://127.0.0.1:{self._server.server_port}{prefix}"
 
@@ -31,7 +34,7 @@ class PrefixProxy:
         self._server.server_close()
 
 
-def _handler(proxy: PrefixProxy, upstream: str, prefix: str) -> type[BaseHTTPRequestHandler]:
+def _handler(proxy: PrefixProxy, upstreams: Iterator[str], prefix: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _pass_on(self) -> None:
             path = self.path.removeprefix(prefix)
@@ -40,7 +43,7 @@ def _handler(proxy: PrefixProxy, upstream: str, prefix: str) -> type[BaseHTTPReq
                 self.send_error(404)
                 return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            connection = http.client.HTTPConnection(upstream, timeout=30)
+            connection = http.client.HTTPConnection(next(upstreams), timeout=30)
             headers = {
                 name: value for name, value in self.headers.items() if name.lower() not in _NOT_PASSED_ON
             }

@@ -1,6 +1,7 @@
 """What those who watch share, and what they are told."""
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -19,6 +20,7 @@ class Cluster:
         self.failing = False
         self.looks: list[float] = []
         self.looked = asyncio.Event()
+        self.looking: asyncio.Event | None = None  # how long a look takes
         self.watchers = 0
         self.lifecycle = Lifecycle()
         self.lifecycle.advance(State.READY)
@@ -27,10 +29,11 @@ class Cluster:
     async def _take(self) -> ClusterState:
         self.looks.append(asyncio.get_running_loop().time())
         self.looked.set()
-        await asyncio.sleep(0)
+        value = self.value
+        await (self.looking.wait() if self.looking else asyncio.sleep(0))
         if self.failing:
             raise RuntimeError("a look that fails")
-        return ClusterState(f"{self.value} {self.ttl}", (self.value, ""))
+        return ClusterState(f"{value} {self.ttl}", (value, ""))
 
     def watched(self, watchers: int) -> None:
         self.watchers = watchers
@@ -110,6 +113,55 @@ async def test_who_comes_back_after_all_had_left_is_told_nothing_old() -> None:
     await again.aclose()
 
 
+async def test_clients_that_come_and_leave_one_after_the_other_are_no_reason_for_more_looks() -> None:
+    cluster = Cluster()
+    for _ in range(3):
+        stream = cluster.broadcaster.watch()
+        await told(stream)
+        await stream.aclose()
+    gaps = [later - sooner for sooner, later in zip(cluster.looks, cluster.looks[1:], strict=False)]
+    assert len(gaps) == 2
+    assert min(gaps) >= WATCH_INTERVAL - 0.01, "at most two a second"
+
+
+async def test_watchers_that_have_left_leave_nothing_behind() -> None:
+    cluster = Cluster()
+    stays = cluster.broadcaster.watch()
+    await told(stays)
+    before = _futures()
+    for _ in range(100):
+        visit = cluster.broadcaster.watch()
+        await told(visit)
+        waiting = asyncio.ensure_future(anext(visit))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await visit.aclose()
+    assert len(cluster.broadcaster) == 1
+    assert _futures() < before + 10
+    await stays.aclose()
+
+
+def _futures() -> int:
+    return sum(isinstance(each, asyncio.Future) for each in gc.get_objects())
+
+
+async def test_a_look_that_ends_as_the_last_watcher_leaves_is_told_to_nobody_later() -> None:
+    cluster = Cluster()
+    cluster.looking = asyncio.Event()
+    stream = cluster.broadcaster.watch()
+    coming = asyncio.ensure_future(anext(stream))
+    await cluster.looked.wait()
+    coming.cancel()
+    cluster.looking.set()  # in the same turn, in which nobody watches any more
+    await asyncio.wait([coming])
+    await stream.aclose()
+    cluster.value = "second"
+    again = cluster.broadcaster.watch()
+    assert (await told(again)).data == "second 30"
+    await again.aclose()
+
+
 async def test_who_is_slow_misses_states_but_not_the_last() -> None:
     cluster = Cluster()
     slow = cluster.broadcaster.watch()
@@ -126,8 +178,10 @@ async def test_a_look_that_fails_is_logged_and_the_next_one_told(caplog: pytest.
     await told(stream)
     cluster.failing = True
     await cluster.look_again()
+    await cluster.look_again()
     cluster.failing, cluster.value = False, "second"
     assert (await told(stream)).data == "second 30"
+    assert len(caplog.records) == 1, "once, until it works again"
     assert "a look that fails" in caplog.text
     await stream.aclose()
 

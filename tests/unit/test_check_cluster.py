@@ -1,5 +1,7 @@
 """What `cluster.view` makes of the matrix of who reaches whom."""
 
+import pytest
+
 from kubia_pet.check.cluster import judged
 from kubia_pet.check.result import Finding, Status
 
@@ -28,6 +30,21 @@ def test_a_direction_that_is_dropped_is_told_from_a_pod_that_nobody_reaches() ->
     assert nobody.cause == "unreachable-peer"
 
 
+@pytest.mark.parametrize(
+    ("code", "cause", "status"),
+    [
+        ("refused", "unreachable-peer", Status.FAILED),
+        ("garbled", "peer-error", Status.FAILED),
+        ("too-much", "peer-error", Status.WARNING),
+    ],
+)
+def test_an_error_that_is_no_silence_says_nothing_of_a_direction(
+    code: str, cause: str, status: Status
+) -> None:
+    found = view(kubia_0_1=code)
+    assert (found.cause, found.status) == (cause, status)
+
+
 def test_a_list_that_lacks_somebody_is_another_list() -> None:
     found = view(kubia_2_0=None)
     assert found.cause == "views-differ"
@@ -47,13 +64,17 @@ def test_the_matrix_is_shown() -> None:
 def test_a_hundred_pods_show_what_is_wrong_only() -> None:
     names = [f"kubia-{number}" for number in range(100)]
     rows = {
-        by: dict.fromkeys(names, "ok") | ({"kubia-7": "refused"} if by != "kubia-7" else {}) for by in names
+        by: dict.fromkeys(names, "ok") | ({"kubia-7": "timeout"} if by != "kubia-7" else {}) for by in names
     }
     found = judged(rows, 100)
-    assert found.cause == "one-way"
+    assert found.cause == "unreachable-peer", "whom nobody reaches"
     assert len(found.evidence) == 20
+    rows["kubia-3"]["kubia-7"] = "ok"
+    assert judged(rows, 100).cause == "one-way"
 
 
 def test_pods_that_give_no_list_are_not_taken_for_good() -> None:
     assert judged({"kubia-0": {"kubia-0": "ok"}}, 2).cause == "no-answer"
+    stopped = {"kubia-0": {"kubia-0": "ok", "kubia-1": "timeout"}}
+    assert judged(stopped, 2).cause == "no-answer"
     assert judged({}, 2).status is Status.UNKNOWN

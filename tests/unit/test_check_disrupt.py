@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import stat
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from kubia_pet.check.command import check
 from kubia_pet.check.disrupt import Disruptor
 from kubia_pet.check.life import Life, kept
 from kubia_pet.check.refusal import refusal
-from kubia_pet.check.result import CheckResult, Status, failed, passed
+from kubia_pet.check.result import CheckResult, Finding, Status, failed, passed
+from kubia_pet.check.trial import Written
 from kubia_pet.client.pod import PodClient
+from kubia_pet.reach.kubectl import KubectlError
 from kubia_pet.reach.target import Objects, Target
 from tests.support.pod import until
 
@@ -100,21 +103,42 @@ def test_what_a_pod_has_lost_is_told(after: dict[str, Life], cause: str) -> None
     assert kept(BEFORE, after, ["kubia-0"], 150).cause == cause
 
 
+def test_what_somebody_else_wrote_meanwhile_proves_nothing() -> None:
+    mine = b"kubia-pet check 12ab for kubia-0\n"
+    before = {"kubia-0": Life("a", "node-1", "v0", mine)}
+    pod = PodClient(None, "http://127.0.0.1:9/", name="kubia-0")  # type: ignore[arg-type] # never asked
+    written = [Written(pod, mine, None, b"what was there before")]
+    for value, status in {
+        mine: Status.PASSED,
+        b"theirs": Status.UNKNOWN,
+        b"what was there before": Status.FAILED,
+        b"kubia-pet check 12ab for kubia-1\n": Status.FAILED,
+        None: Status.FAILED,
+    }.items():
+        after = {"kubia-0": Life("c", "node-1", "v0", value)}
+        assert kept(before, after, ["kubia-0"], 150, written).status is status
+
+
 # At every end
 
 
 @pytest.fixture
 def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A kubectl that knows two nodes, notes what it is told, and waits for ever for a pod to be deleted."""
+    """A kubectl that knows two nodes, notes what it is told, and waits for ever for a pod to be deleted.
+
+    `NAME.fails` beside it makes it refuse that command, and to undo something takes it a moment.
+    """
     calls = tmp_path / "calls"
     ready = {"conditions": [{"type": "Ready", "status": "True"}]}
     nodes = {"items": [{"metadata": {"name": f"node-{n}"}, "spec": {}, "status": ready} for n in (1, 2)]}
     script = tmp_path / "kubectl"
     script.write_text(
         f'#!/bin/sh\necho "$*" >> {calls}\n'
-        f"case $1 in get) echo '{json.dumps(nodes)}';;\n"
-        "--namespace) case $3 in delete | wait) sleep 30;; esac;; esac\n"
-        "exit 0\n"
+        "command=$1; [ $1 = --namespace ] && command=$3\n"
+        f"case $* in *--current-replicas=1*) command=back; sleep 0.3;; uncordon*) sleep 0.3;; esac\n"
+        f"if [ -e {tmp_path}/$command.fails ]; then echo no >&2; exit 1; fi\n"
+        f"case $command in get) echo '{json.dumps(nodes)}';; delete | wait) sleep 30;; esac\n"
+        f'echo "done $*" >> {calls}\n'
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
@@ -122,35 +146,80 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return calls
 
 
-@pytest.mark.parametrize("kind", ["move", "scale"])
-async def test_a_cordon_is_lifted_and_replicas_are_what_they_were_when_it_is_interrupted(
-    kubectl: Path, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def disruptor(monkeypatch: pytest.MonkeyPatch) -> Disruptor:
+    """Of a set that is well as long as nobody asks its pods."""
+
     async def known(_: Target) -> dict[str, Life]:
         return BEFORE
 
     monkeypatch.setattr("kubia_pet.check.disrupt.lives", known)
     pods = tuple(PodClient(None, "http://127.0.0.1:9/", name=name) for name in BEFORE)  # type: ignore[arg-type] # never asked
-    base = target(GOOD)
-    disruptor = Disruptor(Target(where="", pods=pods, objects=base.objects, namespace="zoo"))
-    way = {"move": disruptor._move, "scale": disruptor._scale}[kind]  # noqa: SLF001 - without a set that is really well
-    running = asyncio.create_task(way())
-    begun, undone = {
-        "move": ("cordon node-2", "uncordon node-2"),
-        "scale": (
-            "--namespace zoo scale statefulset/kubia --replicas=1",
-            "--namespace zoo scale statefulset/kubia --replicas=2",
-        ),
-    }[kind]
-    calls: list[str] = []
+    return Disruptor(Target(where="", pods=pods, objects=target(GOOD).objects, namespace="zoo"))
 
-    def has_begun() -> bool:
-        calls[:] = kubectl.read_text().splitlines()
-        return begun in calls
 
-    await asyncio.to_thread(until, begun, has_begun)
+SCALE = "--namespace zoo scale statefulset/kubia"
+DONE = {
+    "move": ("cordon node-2", "uncordon node-2"),
+    "scale": (f"{SCALE} --current-replicas=2 --replicas=1", f"{SCALE} --current-replicas=1 --replicas=2"),
+}
+
+
+def way(disruptor: Disruptor, kind: str) -> Coroutine[Any, Any, Finding]:
+    return {"move": disruptor._move, "scale": disruptor._scale}[kind]()  # noqa: SLF001 - without a set that is really well
+
+
+async def interrupted(running: asyncio.Task[Finding], calls: Path, line: str) -> list[str]:
+    """What kubectl was told of a disruption that is ended as soon as it is told this."""
+
+    def told() -> list[str]:
+        return calls.read_text().splitlines()
+
+    await asyncio.to_thread(until, line, lambda: line in told())
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    has_begun()
-    assert calls.index(undone) > calls.index(begun)
+    return told()
+
+
+@pytest.mark.parametrize("kind", ["move", "scale"])
+async def test_a_cordon_is_lifted_and_replicas_are_what_they_were_when_it_is_interrupted(
+    kubectl: Path, disruptor: Disruptor, kind: str
+) -> None:
+    begun, undone = DONE[kind]
+    calls = await interrupted(asyncio.create_task(way(disruptor, kind)), kubectl, begun)
+    assert calls.index(f"done {undone}") > calls.index(f"done {begun}")
+    assert disruptor.left == []
+
+
+@pytest.mark.parametrize("kind", ["move", "scale"])
+async def test_an_interrupt_while_it_is_taken_back_waits_for_that(
+    kubectl: Path, disruptor: Disruptor, kind: str
+) -> None:
+    for each in ("delete", "wait"):
+        (kubectl.parent / f"{each}.fails").touch()
+    undone = DONE[kind][1]
+    calls = await interrupted(asyncio.create_task(way(disruptor, kind)), kubectl, undone)
+    assert calls[-1] == f"done {undone}"
+
+
+@pytest.mark.parametrize(("kind", "fails"), [("move", "uncordon"), ("scale", "back")])
+async def test_what_kubectl_does_not_take_back_is_told_and_an_interrupt_stays_one(
+    kubectl: Path, disruptor: Disruptor, kind: str, fails: str
+) -> None:
+    (kubectl.parent / f"{fails}.fails").touch()
+    begun, undone = DONE[kind]
+    await interrupted(asyncio.create_task(way(disruptor, kind)), kubectl, begun)
+    (said,) = disruptor.left
+    assert said.endswith(f", type: kubectl {undone} (no)")
+
+
+@pytest.mark.parametrize(("kind", "fails"), [("move", "cordon"), ("scale", "scale")])
+async def test_what_kubectl_refused_is_not_taken_back(
+    kubectl: Path, disruptor: Disruptor, kind: str, fails: str
+) -> None:
+    (kubectl.parent / f"{fails}.fails").touch()
+    with pytest.raises(KubectlError, match="no"):
+        await way(disruptor, kind)
+    assert DONE[kind][1] not in await asyncio.to_thread(kubectl.read_text)
+    assert disruptor.left == []

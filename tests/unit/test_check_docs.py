@@ -68,5 +68,5 @@ def test_each_option_that_is_named_exists(document: str) -> None:
     known = {
         option for name in ("check", "probe") for each in main.commands[name].params for option in each.opts
     }
-    elsewhere = {"--cascade", "--pod"}  # kubectl's, and that of serve
+    elsewhere = {"--cascade", "--pod", "--max-gathered"}  # kubectl's, and those of serve
     assert set(re.findall(r"(?<![\w-])--[a-z]+[a-z-]*", document)) - known - elsewhere == set()

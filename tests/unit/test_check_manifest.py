@@ -8,7 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from kubia_pet.check.command import check
-from kubia_pet.limits import RESTORE_TIMEOUT
+from kubia_pet.limits import ASK_TIMEOUT, LATE_WRITE_TIME, RESTORE_TIMEOUT
 
 K8S = Path(__file__).parents[2] / "k8s"
 
@@ -48,6 +48,15 @@ def test_no_service_or_budget_of_the_set_selects_it() -> None:
         assert not resource(path)["spec"]["selector"].items() <= labels.items()
 
 
+def test_the_network_policy_lets_it_in() -> None:
+    (policy,) = [
+        each for each in yaml.safe_load_all((K8S / "network-policy/network-policy.yaml").read_text()) if each
+    ]
+    sources = [source for rule in policy["spec"]["ingress"] for source in rule.get("from", ())]
+    wanted = [each["key"] for source in sources for each in source["podSelector"].get("matchExpressions", ())]
+    assert JOB["template"]["metadata"]["labels"].keys() >= set(wanted) > set()
+
+
 def test_it_checks_the_headless_service_with_the_sets_own_image() -> None:
     assert CONTAINER["args"] == [
         "check",
@@ -57,7 +66,9 @@ def test_it_checks_the_headless_service_with_the_sets_own_image() -> None:
 
 
 def test_there_is_time_to_put_old_values_back_when_it_is_deleted() -> None:
-    assert POD["terminationGracePeriodSeconds"] > RESTORE_TIMEOUT
+    under_way = 2 * ASK_TIMEOUT
+    late = LATE_WRITE_TIME + ASK_TIMEOUT
+    assert POD["terminationGracePeriodSeconds"] > under_way + RESTORE_TIMEOUT + late
 
 
 @pytest.mark.parametrize("argument", CONTAINER["args"][1:])

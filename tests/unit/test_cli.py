@@ -115,3 +115,61 @@ def test_no_command_takes_an_option_that_it_does_not_explain() -> None:
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
                 assert parameter.help, (command.name, parameter.name)
+
+
+@pytest.mark.parametrize(("command", "status"), [("check", 143), ("probe", 143), ("serve", 0)])
+def test_a_command_that_is_told_to_end_before_it_began_has_no_verdict(command: str, status: int) -> None:
+    """Its imports take a moment: here they send the signal."""
+    code = (
+        "import os, signal, sys, types; import kubia_pet.__main__ as program;"
+        "kill = lambda: os.kill(os.getpid(), signal.SIGTERM);"
+        "sys.modules['kubia_pet.cli'] = types.SimpleNamespace(main=kill);"
+        f"sys.argv = ['kubia-pet', {command!r}]; program.main()"
+    )
+    assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=False).returncode == status
+
+
+@pytest.mark.parametrize("command", ["check", "probe"])
+def test_an_error_that_nobody_foresaw_is_no_verdict(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(f"kubia_pet.{command}.run.reach", fails)
+    assert CliRunner().invoke(main, [command, "http://localhost:1"]).exit_code == 3
+
+
+@pytest.mark.parametrize("answered", ["", "n\n"], ids=["Ctrl-D", "no"])
+def test_whoever_does_not_say_yes_has_nothing_disrupted(
+    answered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubia_pet.check.command.sys.stdin.isatty", lambda: True, raising=False)
+    result = CliRunner().invoke(main, ["check", "--namespace=zoo", "--disrupt=delete"], input=answered)
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["check", "http://127.0.0.1:1"], 2),
+        (["probe", "http://127.0.0.1:1"], 2),
+        (["adopt"], 1),
+        (["serve", "--port=0"], 1),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"\xff\xfe", "is not UTF-8 text."), (b"two\nlines\n", "holds more than one word"), (b"", "is empty.")],
+    ids=["binary", "lines", "empty"],
+)
+def test_a_token_file_is_read_alike_by_all_commands(
+    words: list[str], status: int, content: bytes, why: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    own = [f"--data-dir={tmp_path}", "--service="] if words[0] == "serve" else []
+    done = subprocess.run(
+        [PROGRAM, *words, f"--token-file={file}", *own],
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.returncode, f"The token file {file} {why}" in done.stderr) == (status, True), done.stderr

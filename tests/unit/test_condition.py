@@ -246,7 +246,7 @@ class Recorder:
 
 
 def _text(value: Value | None) -> str | None:
-    return None if value is None else value.text
+    return None if value is None else value.data.decode()
 
 
 async def test_a_history_of_concurrent_compare_and_set_on_a_disk_that_fails_now_and_then_is_linearizable(

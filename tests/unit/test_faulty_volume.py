@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from kubia_pet.limits import SLOW_DISK_TIME
 from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
 from kubia_pet.store import StoreError, Volume, VolumeFullError, VolumeUnavailableError
 from kubia_pet.store.faults import FaultyVolume
@@ -23,7 +22,7 @@ def faults() -> Faults:
 
 @pytest.fixture
 def volume(tmp_path: Path, faults: Faults) -> Iterator[FaultyVolume]:
-    opened = FaultyVolume(Volume(tmp_path, 100), faults)
+    opened = FaultyVolume(Volume(tmp_path, 100), faults, timeout=1)
     opened.open(0)
     opened.replace(OLD)
     yield opened
@@ -53,19 +52,32 @@ def test_a_write_fails_as_on_such_a_disk_and_the_old_value_stands(
     faults.set(fault, LONG)
     with pytest.raises(error, match=f"the old one stands: {words}"):
         volume.replace(NEW)
-    with pytest.raises(error, match=f"the old one stands: {words}"):
-        volume.remove()
-    with pytest.raises(error, match="still at fault"):
+    with pytest.raises(error, match=f"A trial write to the volume .* failed: {words}"):
         volume.probe()
     faults.clear(fault)
     assert data_of(volume.read()) == OLD
+
+
+@pytest.mark.parametrize("fault", [Fault.DISK_READ_ONLY, Fault.DISK_ERROR])
+def test_a_removal_fails_as_a_write_does(fault: Fault, volume: FaultyVolume, faults: Faults) -> None:
+    faults.set(fault, LONG)
+    with pytest.raises(VolumeUnavailableError, match="was not changed, the old one stands"):
+        volume.remove()
+    faults.clear(fault)
+    assert data_of(volume.read()) == OLD
+
+
+def test_a_removal_needs_no_room(volume: FaultyVolume, faults: Faults) -> None:
+    faults.set(Fault.DISK_FULL, LONG)
+    volume.remove()
+    assert data_of(volume.read()) is None
 
 
 def test_a_broken_disk_cannot_be_read_either(volume: FaultyVolume, faults: Faults) -> None:
     faults.set(Fault.DISK_ERROR, LONG)
     with pytest.raises(VolumeUnavailableError, match="cannot be read: Input/output error"):
         volume.read()
-    assert data_of(volume.read_at_once()) is None
+    assert data_of(volume.read_nowait()) is None
 
 
 def test_a_read_only_disk_shows_at_a_look(volume: FaultyVolume, faults: Faults) -> None:
@@ -99,7 +111,14 @@ def test_a_slow_disk_is_slow_only_as_long_as_the_fault(volume: FaultyVolume, fau
     faults.set(Fault.DISK_SLOW, 0.2)
     began = time.monotonic()
     assert data_of(volume.read()) == OLD
-    assert 0.2 <= time.monotonic() - began < SLOW_DISK_TIME
+    assert 0.2 <= time.monotonic() - began < 1
+
+
+def test_a_slow_disk_takes_longer_than_the_time_out(volume: FaultyVolume, faults: Faults) -> None:
+    faults.set(Fault.DISK_SLOW, LONG)
+    began = time.monotonic()
+    assert data_of(volume.read()) == OLD
+    assert 1 < time.monotonic() - began < 5
 
 
 def test_a_fault_ends_by_itself_and_is_known_by_its_name(faults: Faults) -> None:

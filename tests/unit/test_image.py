@@ -1,7 +1,13 @@
 """What the image is made of, without an engine: Dockerfile, lock and .dockerignore against the program."""
 
 import fnmatch
+import hashlib
+import io
+import json
 import re
+import subprocess
+import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -19,7 +25,7 @@ SETTINGS = Settings()
 INSTRUCTIONS: list[tuple[str, str]] = re.findall(
     r"^([A-Z]+) +(.*)$", (ROOT / "Dockerfile").read_text().replace("\\\n", " "), re.MULTILINE
 )
-LOCKS = ("requirements.lock", "requirements-build.lock")
+LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-release.lock")
 
 
 def last(instruction: str) -> str:
@@ -113,3 +119,39 @@ def release_base() -> str:
     (base,) = re.findall(r"^FROM (\S+)$", (ROOT / "image/base/Dockerfile").read_text(), re.MULTILINE)
     assert isinstance(base, str)
     return base
+
+
+def layout(directory: Path, content: bytes) -> Path:
+    """An OCI layout of one layer with one file."""
+    blobs = directory / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def stored(data: bytes) -> dict[str, str]:
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"digest": f"sha256:{digest}"}
+
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo("opt/pet")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    manifest = {"layers": [stored(packed.getvalue())]}
+    index = {"manifests": [stored(json.dumps(manifest).encode())]}
+    (directory / "index.json").write_text(json.dumps(index))
+    return directory
+
+
+def test_two_images_are_the_same_or_the_file_that_differs_is_named(tmp_path: Path) -> None:
+    one, same, other = (
+        layout(tmp_path / str(number), text) for number, text in enumerate((b"1", b"1", b"2"))
+    )
+
+    def compared(with_image: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "image" / "compare.py"), str(one), str(with_image)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    assert compared(same).stdout.endswith("All layers are the same.\n")
+    assert compared(same).returncode == 0
+    assert "opt/pet: " in compared(other).stdout
+    assert compared(other).returncode == 1

@@ -30,10 +30,17 @@ def test_each_member_that_is_not_what_it_should_be_is_not_known() -> None:
     odd = {
         "volume": {"id": 7, "created": "<b>yesterday</b>", "mount": "volume"},
         "start": {"id": ["cd"], "number": -1, "node": {}},
-        "verdict": {"verdict": None, "message": "m" * 10_000},
+        "verdict": {"verdict": "constructor", "message": "m" * 10_000},
     }
     summary = summary_from_json(json.dumps(odd).encode())
-    assert summary == LedgerSummary(None, None, None, None, None, None, None, "m" * 300)
+    assert summary == LedgerSummary(None, None, None, None, None, None, None, "m" * 80)
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "a\u202eb", "a\nb", "a\u2028b", "a\x1bb", "a\u2066b"])
+def test_text_that_could_not_be_sent_or_would_turn_what_stands_beside_it_is_not_known(odd: str) -> None:
+    texts = {"start": {"id": odd, "node": odd}, "verdict": {"verdict": odd, "message": odd}}
+    summary = summary_from_json(json.dumps(WHOLE | texts).encode())
+    assert summary == LedgerSummary("ab", "2026-11-30T17:00:00.000Z", "volume", None, None, None, None, None)
 
 
 def test_a_ledger_that_could_not_be_read_has_a_verdict_all_the_same() -> None:

@@ -16,6 +16,7 @@ import yaml
 
 from kubia_pet import limits
 from kubia_pet.config import ENV_PREFIX, Settings
+from tests.chart.helm import NEWEST, OLDEST
 
 MANIFESTS = Path(__file__).parents[2] / "k8s"
 SETTINGS = Settings()
@@ -46,7 +47,7 @@ PUBLIC = resource("service-public.yaml")
 # Valid
 
 
-@pytest.mark.parametrize("version", ["1.27", "1.30", "1.33", "1.36"])
+@pytest.mark.parametrize("version", [OLDEST, "1.30", "1.33", NEWEST])
 @pytest.mark.parametrize("path", ALL)
 def test_each_manifest_fits_the_schema_of_each_kubernetes_version(path: str, version: str) -> None:
     kubernetes_validate.validate(resource(path), version, strict=True)
@@ -56,7 +57,7 @@ def test_a_field_that_does_not_exist_would_be_seen() -> None:
     wrong = resource("service-public.yaml")
     wrong["spec"]["ports"][0]["target"] = "http"
     with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(wrong, "1.36", strict=True)
+        kubernetes_validate.validate(wrong, NEWEST, strict=True)
 
 
 def test_each_manifest_is_applied_by_its_kustomization() -> None:
@@ -134,6 +135,12 @@ def test_probes_ask_routes_that_exist() -> None:
     assert all(probe["path"] in paths and probe["port"] == "http" for probe in probes.values())
 
 
+def test_a_pod_that_hangs_on_purpose_for_the_default_time_is_restarted() -> None:
+    probe = CONTAINER["livenessProbe"]
+    in_vain = probe["periodSeconds"] * probe["failureThreshold"] + probe["timeoutSeconds"]
+    assert in_vain < limits.DEFAULT_FAULT_TIME
+
+
 def test_a_hung_volume_is_told_before_the_readiness_probe_gives_up() -> None:
     assert CONTAINER["readinessProbe"]["timeoutSeconds"] > SETTINGS.volume_timeout
 
@@ -166,6 +173,8 @@ def test_the_memory_limit_is_over_what_the_bounds_allow_at_once() -> None:
     limit = re.fullmatch(r"(\d+)Mi", CONTAINER["resources"]["limits"]["memory"])
     assert limit
     assert int(limit[1]) * MIB >= allowed
+    upgrading = Path(__file__).parents[2] / "docs" / "upgrading.md"
+    assert f"The memory limit is {limit[0]}:" in upgrading.read_text()
 
 
 def test_claims_outlive_scaling_and_deletion() -> None:
@@ -295,7 +304,7 @@ def test_the_token_is_mounted_where_the_pet_is_told_to_read_it(kustomize: Kustom
     assert (mount["name"], mount["readOnly"], "subPath" in mount) == (volume["name"], True, False)
     told = {each["name"]: each.get("value") for each in container["env"]}
     assert told[f"{ENV_PREFIX}_TOKEN_FILE"] == f"{mount['mountPath']}/token"
-    kubernetes_validate.validate(stateful_set, "1.36", strict=True)
+    kubernetes_validate.validate(stateful_set, NEWEST, strict=True)
 
 
 def test_every_component_goes_with_every_other(kustomize: Kustomize) -> None:
@@ -306,7 +315,7 @@ def test_every_component_goes_with_every_other(kustomize: Kustomize) -> None:
     )
     assert {"../k8s/token", "../k8s/faults"} <= set(components)
     for manifest in kustomize({"components": components, "namespace": "zoo"}).values():
-        kubernetes_validate.validate(manifest, "1.36", strict=True)
+        kubernetes_validate.validate(manifest, NEWEST, strict=True)
 
 
 # Who is let in
@@ -359,4 +368,4 @@ def test_the_policy_says_whom_it_locks_out_and_how_to_let_them_in() -> None:
     rule = yaml.safe_load(re.sub(r"^#   ", "", example, flags=re.MULTILINE))
     policy = resource("network-policy/network-policy.yaml")
     policy["spec"] |= rule | {"policyTypes": ["Ingress"]}
-    kubernetes_validate.validate(policy, "1.36", strict=True)
+    kubernetes_validate.validate(policy, NEWEST, strict=True)

@@ -1,6 +1,7 @@
 """The OpenAPI document, held against a running server."""
 
 import json
+import re
 import subprocess
 import sys
 from importlib import resources
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from kubia_pet.config import Settings
+from kubia_pet.model.diagnostic import ErrorCode
 from kubia_pet.model.fault import Fault
+from kubia_pet.store.errors import CODES
 from kubia_pet.web.app import build
+from kubia_pet.web.problem import Code
 from tests.support.pod import Pod
 
 DOCUMENT = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text())
@@ -39,6 +43,10 @@ def test_the_running_server_is_as_its_document_says(pod: Pod, tmp_path: Path, ac
     assert "Traceback" not in pod.log.read_text()
 
 
+def test_each_error_code_is_in_the_document_and_no_other() -> None:
+    assert DOCUMENT["components"]["schemas"]["Finding"]["properties"]["code"]["enum"] == [*ErrorCode]
+
+
 async def test_the_document_has_every_route_of_the_server_and_no_other(tmp_path: Path) -> None:
     app = build(Settings(data_dir=tmp_path, faults=True), pod="kubia-0", service=None, port=8080)
     served = {(route.method, resource.canonical) for resource in app.router.resources() for route in resource}
@@ -53,6 +61,22 @@ async def test_the_document_has_every_route_of_the_server_and_no_other(tmp_path:
     assert {each for each in served if each[0] != "HEAD"} == {
         each for each in documented if each[0] != "HEAD"
     }
+
+
+def test_what_changes_something_may_want_the_token_and_refuses_pages_of_other_sites() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for method in methods.keys() & {"post", "put", "patch", "delete"}:
+            of = methods[method]
+            assert of.get("security") == [{}, {"bearer": []}, {"header": []}], (method, path)
+            assert {"401", "403", "421", "503"} <= of["responses"].keys(), (method, path)
+
+
+def test_the_document_and_the_readme_name_each_code_of_an_error() -> None:
+    codes = [*CODES, *Code]
+    assert DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == codes
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (named,) = re.findall(r"^Problem details of a 503 .*?\n\n", readme, re.MULTILINE | re.DOTALL)
+    assert set(re.findall("`([a-z-]+)`", named)) - {"code"} == set(codes)
 
 
 def test_the_document_names_each_fault() -> None:

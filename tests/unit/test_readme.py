@@ -110,6 +110,11 @@ def test_each_block_of_lines_is_pasted_by_a_test() -> None:
         assert file == "Makefile" or begin in (ROOT / file).read_text(), (begin, file)
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_no_line_to_paste_ends_a_quotation_by_what_zsh_takes_for_its_history(document: str) -> None:
+    assert '!"' not in "".join(shell_blocks(document))
+
+
 def test_lines_that_follow_a_start_wait_for_it_themselves() -> None:
     for block in shell_blocks():
         starting = False

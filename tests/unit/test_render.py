@@ -16,7 +16,8 @@ from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import Value
 from kubia_pet.peers.gather import Gathered
 from kubia_pet.peers.result import PeerResult
-from kubia_pet.web.escaping import in_one_line
+from kubia_pet.web.escaping import in_one_line, preview
+from kubia_pet.web.handlers.page import Page
 from kubia_pet.web.render import Overview
 from tests.support.dns_server import NAME
 
@@ -64,6 +65,29 @@ def test_the_cluster_is_shown_word_for_word_as_in_the_book() -> None:
         "- kubia-0.kubia.default.svc.cluster.local: No data posted yet\n"
         "- kubia-1.kubia.default.svc.cluster.local: Hey there!\n"
     )
+
+
+def test_the_pages_table_says_what_is_wrong_as_the_text_does() -> None:
+    answers = PeerResult(pod(0)), PeerResult(pod(1), ending=True), PeerResult(pod(2), error=REFUSED)
+    shown = overview(*answers, failure=FAILED, diagnostics=(NOT_HEADLESS,), age=12)
+    table = Page("kubia-0").render(shown).decode().partition("<tbody")[2].partition("</tbody>")[0]
+    cells = [re.findall(r"<t[hd][^>]*>([^<]*)", row) for row in table.splitlines()]
+    assert cells[:5] == [
+        ["DNS", "DNS failed: SERVFAIL. These are the peers of 12 s ago.", ""],
+        ["DNS", "It has a cluster IP.", ""],
+        ["kubia-0", "ready", "No data posted yet"],
+        ["kubia-1", "ending", "No data posted yet"],
+        ["kubia-2", f"no answer: {REFUSED.message}", ""],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "cut"),
+    [(b"\xff" + "é".encode() * 9, False), (b"\xff" + "é".encode() * 10, True), (b"\xff" * 10, False),
+     ("\U0001f436".encode() * 10, False), ("\U0001f436".encode() * 11, True), (b"x" * 10, False)],
+)  # fmt: skip
+def test_a_preview_is_cut_where_there_are_more_characters(value: bytes, *, cut: bool) -> None:
+    assert preview(Value(value), 10).cut == cut
 
 
 def test_a_peer_that_did_not_answer_has_a_line_that_cannot_be_taken_for_data() -> None:

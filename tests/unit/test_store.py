@@ -521,7 +521,7 @@ async def test_a_try_that_waits_behind_a_write_that_succeeds_is_left_out(tmp_pat
 async def test_who_asks_whether_it_works_does_not_wait_for_a_try(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubia_pet.store.health.PROBE_INTERVAL", 0.2)
+    monkeypatch.setattr("kubia_pet.store.health.TRIAL_INTERVAL", 0.2)
     volume = Counted(tmp_path, LIMIT)
     async with Store(volume, timeout=TIMEOUT, lock_wait=0, observer=Observer()) as store:
         await store.check()
@@ -654,7 +654,7 @@ async def test_a_number_that_is_not_with_its_value_is_read_like_one_that_is(
         first = await store.read()
         assert first
         assert first.commit == volume.ledger.state.commit is not None
-        assert store.read_at_once() in (first, UNKNOWN)
+        assert store.read_nowait() in (first, UNKNOWN)
         await store.write(b"1")
         assert await store.read() != first
 
@@ -688,7 +688,7 @@ async def test_a_trial_write_that_fails_by_a_mistake_is_logged_and_a_fault_of_th
                 raise RuntimeError("a mistake")
             super().probe()
 
-    monkeypatch.setattr(health, "PROBE_INTERVAL", 0.0)
+    monkeypatch.setattr(health, "TRIAL_INTERVAL", 0.0)
     store = Store(Tried(tmp_path, LIMIT), timeout=TIMEOUT, lock_wait=IMPATIENT, observer=Observer())
     async with store:
         await until_it_fails(store)

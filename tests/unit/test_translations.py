@@ -31,9 +31,20 @@ def levels(text: str) -> list[int]:
 
 
 def rows(text: str) -> list[list[str]]:
-    """What stands in backticks in the first cell of each row: options, routes, codes, metrics, commands."""
+    """What stands in backticks in each row: options, defaults, routes, codes, metrics, commands."""
     table_rows = re.findall(r"^\|.*\|$", outside_of_blocks(text), flags=re.MULTILINE)
-    return [re.findall(r"`[^`]+`", row.partition("|")[2].partition("|")[0]) for row in table_rows]
+    return [sorted(re.findall(r"`[^`]+`", row)) for row in table_rows]
+
+
+def parts(text: str) -> list[str]:
+    """What each paragraph is: a table, a question, a list of so many items, or plain text."""
+    paragraphs = re.split(r"\n\s*\n", outside_of_blocks(text).strip())
+    return [
+        f"list of {len(re.findall('^(?:- |[0-9]+[.] )', each, flags=re.MULTILINE))}"
+        if re.match("- |[0-9]+[.] ", each)
+        else (re.match(r"<details|#|\|", each) or [""])[0]
+        for each in paragraphs
+    ]
 
 
 @each_pair
@@ -49,6 +60,11 @@ def test_both_have_the_same_commands_and_outputs(english: Path, chinese: Path) -
 @each_pair
 def test_both_have_the_same_rows_in_their_tables(english: Path, chinese: Path) -> None:
     assert rows(chinese.read_text()) == rows(english.read_text())
+
+
+@each_pair
+def test_both_have_the_same_paragraphs_lists_and_questions(english: Path, chinese: Path) -> None:
+    assert parts(chinese.read_text()) == parts(english.read_text())
 
 
 @each_pair

@@ -1,7 +1,11 @@
 {{/* Name of all objects, and of the pods' own label: no other release in the namespace has it. 11 characters are
 left for -public and for what the set adds to the names of pods. */}}
 {{- define "kubia-pet.name" -}}
-{{- default .Release.Name .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- $name := default .Release.Name .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $name) -}}
+{{- fail (printf "The Services would be named %s, and Kubernetes takes a letter first, and no dot: set fullnameOverride." $name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{/* What selects the pods. It may never change: a StatefulSet's selector cannot. */}}
@@ -49,6 +53,29 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
+{{- end -}}
+
+{{/* On which nodes pods may be, the set's and its test's. */}}
+{{- define "kubia-pet.nodes" -}}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- $lost := not (kindIs "invalid" .Values.lostNodeSeconds) }}
+{{- if or .Values.tolerations $lost }}
+tolerations:
+  {{- if $lost }}
+  {{- range list "node.kubernetes.io/unreachable" "node.kubernetes.io/not-ready" }}
+  - key: {{ . }}
+    operator: Exists
+    effect: NoExecute
+    tolerationSeconds: {{ int $.Values.lostNodeSeconds }}
+  {{- end }}
+  {{- end }}
+  {{- with .Values.tolerations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* The pods' environment, last what the values add to it. */}}
@@ -111,7 +138,7 @@ cannot be changed. Empty where there is no such set yet, or no cluster to ask. *
 {{- $class := default "the default class" $spec.storageClassName -}}
 {{- $said := printf "The claims of StatefulSet %s are of %s, %s, %s, and Kubernetes lets nobody change that in a StatefulSet." $name $spec.resources.requests.storage $class (first $spec.accessModes) -}}
 {{- $set := printf "kubectl --namespace %s delete statefulset %s --cascade=orphan" $.Release.Namespace $name -}}
-{{- $claim := printf `kubectl --namespace %s patch persistentvolumeclaim data-%s-0 --patch '{"spec":{"resources":{"requests":{"storage":"%s"}}}}'` $.Release.Namespace $name $.Values.storage.size -}}
+{{- $claim := printf `kubectl --namespace %s patch persistentvolumeclaim data-%s-%d --patch '{"spec":{"resources":{"requests":{"storage":"%s"}}}}'` $.Release.Namespace $name (int $.Values.ordinals.start) $.Values.storage.size -}}
 {{- fail (printf "\n\n%s\nKeep storage as it is, or:\n 1. take the set away and leave its pods, which serve on:\n      %s\n 2. let each claim grow, where its storage class allows that (class and access mode of a claim stay):\n      %s\n 3. run this command again: the new set takes pods and claims over.\n" $said $set $claim) -}}
 {{- end -}}
 {{- end -}}

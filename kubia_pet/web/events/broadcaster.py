@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
+from itertools import count, islice
 from typing import Protocol
 
 from kubia_pet.limits import WATCH_INTERVAL, WOKEN_AT_ONCE
@@ -61,7 +61,9 @@ class Broadcaster:
         self._start = secrets.token_hex(4)
         self._numbers = count(1)
         self._last: Event | None = None
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._next_look = 0.0  # not before, on the event loop's clock: watchers may come and go in between
+        self._failing = False
         self._watchers = 0
         self._running: asyncio.Task[None] | None = None
 
@@ -73,20 +75,29 @@ class Broadcaster:
         """The state of this moment, then each change that is awaited in time. Ends when the pod does."""
         self._count(+1)
         if self._running is None:
+            self._last = None
             self._running = asyncio.create_task(self._run())
         last: Event | None = None
         try:
             while last is None or last.name != "ending":
                 while self._last is None or self._last is last:
-                    self._waiting.append(asyncio.get_running_loop().create_future())
-                    await self._waiting[-1]
+                    await self._told()
                 last = self._last
                 yield last
         finally:
             self._count(-1)
             if not self._watchers and self._running is not None:
                 self._running.cancel()
-                self._running = self._last = None
+                self._running = None
+
+    async def _told(self) -> None:
+        """Returns when there is something new."""
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        try:
+            await waiting
+        finally:
+            self._waiting.discard(waiting)
 
     def _count(self, more: int) -> None:
         self._watchers += more
@@ -104,26 +115,28 @@ class Broadcaster:
         loop = asyncio.get_running_loop()
         last: ClusterState | None = None
         while True:
-            began = loop.time()
+            await asyncio.sleep(self._next_look - loop.time())
+            self._next_look = loop.time() + WATCH_INTERVAL
             try:
                 state = await self._take()
             except Exception:
-                log.exception("Failed to look at the cluster for those who watch")
+                if not self._failing:  # once, until it works again
+                    log.exception("Failed to look at the cluster for those who watch")
+                self._failing = True
             else:
                 if self._last is None or state != last:
                     self._publish("state", state.data)
-                last = state
-            await asyncio.sleep(began + WATCH_INTERVAL - loop.time())
+                last, self._failing = state, False
 
     def _publish(self, name: str, data: str) -> None:
         self._last = Event(name, data, f"{self._start}-{next(self._numbers)}")
-        waiting, self._waiting = self._waiting, []
-        self._wake(waiting)
+        waiting, self._waiting = self._waiting, set()
+        self._wake(iter(waiting))
 
-    def _wake(self, waiting: list[asyncio.Future[None]]) -> None:
+    def _wake(self, waiting: Iterator[asyncio.Future[None]]) -> None:
         """A few in each turn of the event loop: a thousand at once would hold it for 50 ms."""
-        for each in waiting[:WOKEN_AT_ONCE]:
-            if not each.done():
-                each.set_result(None)
-        if later := waiting[WOKEN_AT_ONCE:]:
-            asyncio.get_running_loop().call_soon(self._wake, later)
+        if few := list(islice(waiting, WOKEN_AT_ONCE)):
+            for each in few:
+                if not each.done():
+                    each.set_result(None)
+            asyncio.get_running_loop().call_soon(self._wake, waiting)

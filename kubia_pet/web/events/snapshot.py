@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubia_pet.limits import MAX_EVENT_BYTES, OFFLOAD_BYTES
+from kubia_pet.model.diagnostic import ErrorCode
 from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
 from kubia_pet.model.ledger_summary import LedgerSummary, summary_of
 from kubia_pet.model.peer import Peer
@@ -19,7 +20,10 @@ from kubia_pet.web.escaping import preview
 from kubia_pet.web.render import Overview
 
 Members = dict[str, object]  # of a JSON object
-_PREVIEWS = (280, 80, 20)  # characters of a value that are shown, the fewer the more pods there are
+# Characters of a value that are shown, and whether ledgers are: the less the more pods there are.
+_LEVELS = ((280, True), (80, True), (20, True), (20, False))
+_RECORDS = 8  # of one pod: a Service has one for each of its ports
+_NAMES = 64  # bytes of the names of the members that are put together at the end
 _ETAG = 12  # characters that tell a value from the one before
 
 
@@ -115,18 +119,59 @@ class Snapshot:
     faults: Members | None
 
     def encoded(self) -> ClusterState:
-        """With as much of each value, and of as many pods, as there is room for."""
+        """With as much of each value, and of as many pods, as there is room for: this one, and the first."""
+        found = self.gathered.discovered if self.gathered else None
+        head = _json(
+            {
+                "pod": self.pod,
+                "service": found and found.service,
+                "error": found and found.failure and vars(found.failure),
+                "findings": [vars(each) for each in found.diagnostics] if found else [],
+                "faults": self.faults,
+            }
+        )
+        records = self._records()
+        no_pods = records.get(found.service.lower(), []) if found else []  # it is no headless service then
+        room = MAX_EVENT_BYTES - _NAMES - len("".join([head, *map(_json, no_pods)]).encode())
         answers = self._answers()
-        number = len(answers)
-        lengths = iter(_PREVIEWS)
-        most = next(lengths)
-        while True:
-            state = self._encoded(answers[:number], most, omitted=len(answers) - number)
-            if len(state.data.encode()) <= MAX_EVENT_BYTES:
-                return state
-            shorter = next(lengths, None)
-            most = shorter or most
-            number = number if shorter else number * 4 // 5
+        told: dict[str, str] = {}
+        for most, with_ledger in _LEVELS:
+            told = self._fitting(room, answers, records, most, with_ledger=with_ledger)
+            if len(told) == len(answers):
+                break
+        names = [name for answer in answers if (name := answer.peer.name) in told]
+        lines = [*no_pods, *(line for name in names for line in records.get(name, ()))]
+        peers, omitted = ",".join(told[name] for name in names), len(answers) - len(names)
+        body = f'{head[:-1]},"omitted":{omitted},"peers":[{peers}]'
+        without_ttl = [line.split(" ", 2)[2] for line in lines]
+        return ClusterState(f'{body},"records":{_json(lines)}}}', (body, str(without_ttl)))
+
+    def _records(self) -> dict[str, list[str]]:
+        """As dig prints them, by the pod that they name."""
+        found: dict[str, list[str]] = {}
+        for record in self.gathered.discovered.records if self.gathered else ():
+            found.setdefault(record.target.lower(), []).append(record.line)
+        return {target: sorted(lines)[:_RECORDS] for target, lines in found.items()}
+
+    def _fitting(
+        self,
+        room: int,
+        answers: Sequence[PeerResult],
+        records: Mapping[str, Sequence[str]],
+        most: int,
+        *,
+        with_ledger: bool,
+    ) -> dict[str, str]:
+        """The JSON of this pod and of as many others as fit into so many bytes with their records."""
+        told = {}
+        for answer in sorted(answers, key=lambda each: not each.peer.is_self):
+            name = answer.peer.name
+            members = _json(self._peer(answer, most, with_ledger=with_ledger))
+            room -= sum(1 + len(each.encode()) for each in (members, *map(_json, records.get(name, ()))))
+            if room < 0:
+                break
+            told[name] = members
+        return told
 
     def _answers(self) -> Sequence[PeerResult]:
         if self.gathered is None:
@@ -135,39 +180,25 @@ class Snapshot:
         own = PeerResult(self.gathered.discovered.own, self.own.value)
         return sorted((own, *others), key=lambda answer: answer.peer.rank)
 
-    def _encoded(self, answers: Sequence[PeerResult], most: int, *, omitted: int) -> ClusterState:
-        found = self.gathered.discovered if self.gathered else None
-        state: Members = {
-            "pod": self.pod,
-            "service": found and found.service,
-            "error": found and found.failure and vars(found.failure),
-            "findings": [vars(each) for each in found.diagnostics] if found else [],
-            "peers": [self._peer(answer, most) for answer in answers],
-            "omitted": omitted,
-            "faults": self.faults,
-        }
-        records = sorted(record.line for record in found.records)[: len(answers)] if found else []
-        body, lines = (
-            json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in (state, records)
-        )
-        told = [line.split(" ", 2)[2] for line in records]
-        return ClusterState(f'{body[:-1]},"records":{lines}}}', (body, str(told)))
-
-    def _peer(self, answer: PeerResult, most: int) -> Members:
+    def _peer(self, answer: PeerResult, most: int, *, with_ledger: bool) -> Members:
         peer = answer.peer
         members: Members = {"name": peer.name, "ordinal": peer.ordinal, "self": peer.is_self}
         ledger = self.own.ledger if peer.is_self else self.ledgers.get(peer.name)
-        if ledger is not None:
+        if ledger is not None and with_ledger:
             members["ledger"] = vars(ledger)
         if peer.is_self and self.own.failure:
             return members | {
                 "state": "not-ready",
-                "error": {"code": "volume", "message": self.own.failure},
+                "error": {"code": ErrorCode.VOLUME, "message": self.own.failure},
             }
         if answer.error:
             return members | {"state": "no-answer", "error": vars(answer.error)}
         state = "ending" if answer.ending else "ready"
         return members | {"state": state, **_shown(answer.value, most)}
+
+
+def _json(what: object) -> str:
+    return json.dumps(what, ensure_ascii=False, separators=(",", ":"))
 
 
 def _shown(value: Value | None, most: int) -> Members:

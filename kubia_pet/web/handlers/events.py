@@ -9,10 +9,10 @@ from aiohttp_sse import EventSourceResponse
 from kubia_pet.limits import PING_INTERVAL, WATCHER_SEND_BYTES
 from kubia_pet.web.events import Broadcaster
 from kubia_pet.web.lifecycle import Lifecycle, State
-from kubia_pet.web.problem import ProblemError
+from kubia_pet.web.problem import Code, NoRoomError, ProblemError
 from kubia_pet.web.route import Route
 
-_LATER = {"Retry-After": "5"}  # seconds
+_LATER = 5  # seconds
 
 
 class EventHandlers:
@@ -34,10 +34,16 @@ class EventHandlers:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The state at the beginning and when it changes, until the client leaves or the pod ends."""
         if self._lifecycle.state >= State.DRAINING:
-            raise ProblemError(503, f"Pod {self._pod} is ending.", headers=_LATER, close=True)
+            raise ProblemError(
+                503,
+                f"Pod {self._pod} is ending.",
+                code=Code.ENDING,
+                headers={"Retry-After": f"{_LATER}"},
+                close=True,
+            )
         if len(self._broadcaster) >= self._most:
             sentence = f"{self._most} watch this pod already, which is the most it allows: try again later."
-            raise ProblemError(503, sentence, headers=_LATER, close=True)
+            raise NoRoomError("watchers", sentence, seconds=_LATER)
         _bound_send_buffer(request)
         stream = EventSourceResponse(sep="\n", ping_interval=PING_INTERVAL, send_timeout=self._patience)
         stream.force_close()

@@ -25,7 +25,7 @@ class FaultHandlers:
     def __init__(self, pod: str, faults: Faults) -> None:
         self._pod = pod
         self._faults = faults
-        self._ends: dict[Fault, asyncio.TimerHandle] = {}
+        self._timers: dict[Fault, list[asyncio.TimerHandle]] = {}
 
     def routes(self) -> list[Route]:
         """Where they are. They answer when too many other requests do not, as probes do."""
@@ -43,42 +43,45 @@ class FaultHandlers:
     async def set(self, request: web.Request) -> web.Response:
         """Sets one, for as long as `for` says. `crash` never answers."""
         fault, seconds = _named(request), _duration(request)
-        log.warning("The fault %s was set for %g s: %s", fault, seconds, DESCRIPTIONS[fault])
+        log.warning(
+            "The fault %s was set for %g s by %s: %s", fault, seconds, request.remote, DESCRIPTIONS[fault]
+        )
         if fault is Fault.CRASH:
             logs.flush()
             os._exit(_KILLED)
         loop = asyncio.get_running_loop()
-        if fault is Fault.HANG:
-            loop.call_later(_GOODBYE, time.sleep, seconds)
-        self._forget_end(fault)
+        self._stop_timers(fault)
         self._faults.set(fault, seconds)
-        self._ends[fault] = loop.call_later(seconds, self._ended, fault)
+        self._timers[fault] = [loop.call_later(seconds, self._end, fault)]
+        if fault is Fault.HANG:
+            self._timers[fault].append(loop.call_later(_GOODBYE, self._hang))
         return self._state()
 
     async def end(self, request: web.Request) -> web.Response:
         """Ends one; one that is not set is no error."""
-        self._end(_named(request))
+        self._end(_named(request), request.remote)
         return self._state()
 
-    async def end_all(self, _: web.Request) -> web.Response:
+    async def end_all(self, request: web.Request) -> web.Response:
         """Ends all."""
         for fault in self._faults.active():
-            self._end(fault)
+            self._end(fault, request.remote)
         return self._state()
 
-    def _end(self, fault: Fault) -> None:
-        if self._faults.has(fault):
-            self._forget_end(fault)
+    def _end(self, fault: Fault, client: str | None = None) -> None:
+        if self._stop_timers(fault):
             self._faults.clear(fault)
-            self._ended(fault)
+            log.warning("The fault %s %s", fault, f"was ended by {client}" if client else "has ended")
 
-    def _ended(self, fault: Fault) -> None:
-        self._ends.pop(fault, None)
-        log.warning("The fault %s has ended", fault)
-
-    def _forget_end(self, fault: Fault) -> None:
-        if (timer := self._ends.pop(fault, None)) is not None:
+    def _stop_timers(self, fault: Fault) -> bool:
+        """Whether it was set."""
+        timers = self._timers.pop(fault, [])
+        for timer in timers:
             timer.cancel()
+        return bool(timers)
+
+    def _hang(self) -> None:
+        time.sleep(self._faults.seconds_left(Fault.HANG))
 
     def _state(self) -> web.Response:
         active = [

@@ -1,5 +1,6 @@
 """The ledger: whose volume this is, what speaks for that, and what to do about it."""
 
+import logging
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +13,8 @@ from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Ledger, StoreError, Volume
 from kubia_pet.web.problem import ProblemError, json_response
 from kubia_pet.web.route import Route
+
+log = logging.getLogger(__name__)
 
 
 class LedgerHandlers:
@@ -44,9 +47,11 @@ class LedgerHandlers:
             raise ProblemError(404, f"Pod {self._pod} has no full name, or no ledger, and can be no witness.")
         return json_response(testimony.as_json())
 
-    async def adopt(self, _: web.Request) -> web.Response:
+    async def adopt(self, request: web.Request) -> web.Response:
         """Takes the volume as it is, under a new id; shows what it is then."""
         await self._witnesses.adopt()
+        record = self._ledger.state.record
+        log.warning("The volume was adopted by %s: its id is %s", request.remote, record and record.volume)
         return json_response(self.members())
 
     def members(self) -> dict[str, Any]:

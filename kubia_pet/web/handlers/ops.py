@@ -12,7 +12,7 @@ from kubia_pet.metrics import Metrics
 from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store
 from kubia_pet.web.lifecycle import Lifecycle, State
-from kubia_pet.web.problem import JSON, ProblemError
+from kubia_pet.web.problem import JSON, Code, ProblemError
 from kubia_pet.web.route import Route
 
 
@@ -55,12 +55,12 @@ class OpsHandlers:
         Where that was asked for, also that nothing says that the volume is another pod's.
         """
         if self._lifecycle.state < State.READY:
-            raise ProblemError(503, f"Pod {self._pod} is starting.")
+            raise ProblemError(503, f"Pod {self._pod} is starting.", code=Code.STARTING)
         if self._lifecycle.state > State.READY:
-            raise ProblemError(503, f"Pod {self._pod} is ending.")
+            raise ProblemError(503, f"Pod {self._pod} is ending.", code=Code.ENDING)
         await self._store.check()
         if (refusal := self._refusal()) is not None:
-            raise ProblemError(503, refusal)
+            raise ProblemError(503, refusal, code=Code.FOREIGN_VOLUME)
         return web.Response(text="ready\n")
 
     def _refusal(self) -> str | None:
@@ -94,7 +94,7 @@ def _retrieve(checking: asyncio.Future[None]) -> None:
 
 def _document(*, with_faults: bool) -> str:
     """The OpenAPI document, of the routes that are served."""
-    document = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text())
+    document = json.loads(resources.files("kubia_pet").joinpath("openapi.json").read_text("utf-8"))
     document["info"]["version"] = __version__
     if not with_faults:
         document["paths"] = {

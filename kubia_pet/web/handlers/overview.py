@@ -79,4 +79,4 @@ class OverviewHandlers:
 
 
 def _work(shared: SharedOverview) -> Work[bytes]:
-    return Work(lambda _: shared.submit(), shared.at_once)
+    return Work(lambda _: shared.submit(), shared.nowait)

@@ -8,6 +8,7 @@ from importlib import resources
 
 from kubia_pet.limits import PAGE_PREVIEW
 from kubia_pet.model.value import NO_VALUE, Value
+from kubia_pet.peers.result import PeerResult
 from kubia_pet.web.escaping import preview
 from kubia_pet.web.render import Overview
 
@@ -18,7 +19,7 @@ class Page:
     """The page of one pod. `headers` keep everything out that is not in the file itself."""
 
     def __init__(self, pod: str) -> None:
-        page = resources.files("kubia_pet.web").joinpath("page/page.html").read_text()
+        page = resources.files("kubia_pet.web").joinpath("page/page.html").read_text("utf-8")
         self._pod = pod
         begin, _, end = page.replace(_POD, escape(pod)).partition(_ROWS)
         self._begin, self._end = begin.encode(), end.encode()
@@ -36,31 +37,36 @@ class Page:
 
     def without_value(self, sentence: str) -> bytes:
         """The page of a pod whose volume fails, and why."""
-        return b"".join([self._begin, _row(self._pod, f"not ready: {sentence}", None), self._end])
+        return b"".join([self._begin, _row(self._pod, f"not ready: {sentence}"), self._end])
 
     def render(self, overview: Overview) -> bytes:
         """The page with a table of what is known now, for who runs no script."""
-        rows = [_row(overview.pod, "ready", overview.own)]
-        if overview.gathered is not None:
-            rows = [
-                _row(answer.peer.name.partition(".")[0], f"no answer: {answer.error.message}", None)
-                if answer.error
-                else _row(answer.peer.name.partition(".")[0], "ready", answer.value)
-                for answer in overview.gathered.answers
-            ]
+        if overview.gathered is None:
+            rows = [_row(overview.pod, "ready", _shown(overview.own))]
+        else:
+            rows = [_row("DNS", sentence) for sentence in overview.remarks()]
+            rows += map(_row_of, overview.gathered.answers)
         return b"".join([self._begin, *rows, self._end])
 
 
-def _row(pod: str, state: str, value: Value | None) -> bytes:
-    shown = "" if state != "ready" else NO_VALUE if value is None else _begin_of(value)
+def _row_of(answer: PeerResult) -> bytes:
+    pod = answer.peer.name.partition(".")[0]
+    if answer.error:
+        return _row(pod, f"no answer: {answer.error.message}")
+    return _row(pod, "ending" if answer.ending else "ready", _shown(answer.value))
+
+
+def _row(pod: str, state: str, value: str = "") -> bytes:
     return (
         f'<tr role="row"><th scope="row" role="rowheader">{escape(pod)}</th>'
         f'<td role="cell" data-th="State">{escape(state)}</td>'
-        f'<td role="cell" class="value" data-th="Value">{escape(shown)}</td></tr>\n'
+        f'<td role="cell" class="value" data-th="Value">{escape(value)}</td></tr>\n'
     ).encode()
 
 
-def _begin_of(value: Value) -> str:
+def _shown(value: Value | None) -> str:
+    if value is None:
+        return NO_VALUE
     begin = preview(value, PAGE_PREVIEW)
     notes = [f"{len(value.data)} bytes in all"] * begin.cut + ["not UTF-8"] * begin.binary
     return begin.text + "…" * begin.cut + (f" ({', '.join(notes)})" if notes else "")

@@ -46,9 +46,9 @@ class SharedOverview:
             self._oldest = asyncio.get_running_loop().time()
         return self._runs.submit()
 
-    def at_once(self) -> bytes | Unknown:
+    def nowait(self) -> bytes | Unknown:
         """The body without waiting for anything: the last one, if this pod is alone and all is the same."""
-        if self._last is None or (value := self._store.read_at_once()) is UNKNOWN:
+        if self._last is None or (value := self._store.read_nowait()) is UNKNOWN:
             return UNKNOWN
         overview, body = self._last
         return body if overview == self._alone(value) else UNKNOWN

@@ -28,7 +28,7 @@ class ValueHandlers:
         self._witnesses = witnesses
         self._bodies = bodies
         self._changes = changes
-        self._reading = Work(lambda _: store.read(), store.read_at_once)
+        self._reading = Work(lambda _: store.read(), store.read_nowait)
 
     def routes(self) -> list[Route]:
         """Where they are."""
@@ -63,7 +63,7 @@ class ValueHandlers:
             raise ProblemError(404, NO_VALUE, headers={"Cache-Control": "no-cache", **self._said(request)})
         headers = {
             **self._said(request),
-            "Content-Type": "application/octet-stream" if value.text is None else "text/plain; charset=utf-8",
+            "Content-Type": "text/plain; charset=utf-8" if value.is_text else "application/octet-stream",
             "ETag": f'"{value.etag}"',
             "Cache-Control": "no-cache",
             "X-Content-Type-Options": "nosniff",

@@ -19,9 +19,9 @@ def problem_of(error: Exception, request: web.Request) -> ProblemError:
             etag = {"ETag": f'"{error.current.etag}"'} if error.current else {}
             return ProblemError(412, str(error), headers=etag)
         case VolumeFullError():
-            return ProblemError(507, str(error))
+            return ProblemError(507, str(error), code=error.code)
         case StoreError():
-            return ProblemError(503, str(error))
+            return ProblemError(503, str(error), code=error.code)
         case web.HTTPMethodNotAllowed():
             allowed = ", ".join(sorted(error.allowed_methods))
             return ProblemError(405, f"{request.path} takes {allowed}.", headers={"Allow": allowed})

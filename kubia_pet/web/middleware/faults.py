@@ -1,24 +1,30 @@
 """Faults of HTTP: what peers and probes meet while one is set."""
 
 import asyncio
+import re
+import time
 
 from aiohttp import web
 
-from kubia_pet.limits import MAX_UNANSWERED_TIME, SLOW_ANSWER_TIME
+from kubia_pet.limits import FAULT_POLL_INTERVAL, MAX_UNANSWERED_TIME, SLOWNESS
 from kubia_pet.model.fault import Fault, Faults
-from kubia_pet.web.problem import ProblemError
+from kubia_pet.web.problem import Code, ProblemError
 from kubia_pet.web.route import Handler, is_from_peer
 
 HEADER = "Kubia-Pet-Fault"
-_OF_DISK = (Fault.DISK_FULL, Fault.DISK_READ_ONLY, Fault.DISK_ERROR, Fault.DISK_SLOW, Fault.FORGET)
+_OF_PROBES = (Fault.DISK_FULL, Fault.DISK_READ_ONLY, Fault.DISK_ERROR, Fault.DISK_SLOW)
+_OF_READS = (Fault.DISK_ERROR, Fault.DISK_SLOW, Fault.FORGET)
+_OF_CHANGES = (*_OF_PROBES, Fault.FORGET)
 _OF_PEERS = (Fault.SLOW, Fault.UNREACHABLE)
+_PEERS_ASK = re.compile(r"/|/data|/ledger(/peers/.*)?")
 
 
 class FaultInjection:
     """A middleware that is only there where faults may be set."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, *, peer_timeout: float) -> None:
         self._faults = faults
+        self._slow = SLOWNESS * peer_timeout
 
     @web.middleware
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -26,13 +32,15 @@ class FaultInjection:
         for fault in self._touching(request):
             match fault:
                 case Fault.NOT_READY | Fault.NOT_ALIVE:
-                    raise ProblemError(503, f"The fault {fault} is set.")
+                    raise ProblemError(503, f"The fault {fault} is set.", code=Code.ON_PURPOSE)
                 case Fault.SLOW:
-                    await self._wait(fault, SLOW_ANSWER_TIME)
+                    await self._wait(request, fault, self._slow)
                 case Fault.UNREACHABLE:
-                    await self._wait(fault, MAX_UNANSWERED_TIME)
-                    if self._faults.has(fault) and request.transport is not None:
-                        request.transport.abort()
+                    await self._wait(request, fault, MAX_UNANSWERED_TIME)
+                    if self._faults.has(fault):
+                        if request.transport is not None:
+                            request.transport.abort()
+                        raise ProblemError(503, f"The fault {fault} is set.")  # for the metrics
                 case _:
                     pass  # the volume has it
         return await handler(request)
@@ -45,15 +53,19 @@ class FaultInjection:
     def _touching(self, request: web.Request) -> list[Fault]:
         match request.path:
             case "/readyz":
-                touching: tuple[Fault, ...] = (Fault.NOT_READY, *_OF_DISK)
+                touching: tuple[Fault, ...] = (Fault.NOT_READY, *_OF_PROBES)
             case "/healthz":
                 touching = (Fault.NOT_ALIVE,)
             case "/" | "/data":
-                touching = (*_OF_DISK, *_OF_PEERS) if is_from_peer(request) else _OF_DISK
+                touching = _OF_READS if request.method in ("GET", "HEAD") else _OF_CHANGES
             case _:
                 touching = ()
+        if is_from_peer(request) and _PEERS_ASK.fullmatch(request.path):
+            touching += _OF_PEERS
         return [fault for fault in touching if self._faults.has(fault)]
 
-    async def _wait(self, fault: Fault, seconds: float) -> None:
-        """At most until the fault ends by itself."""
-        await asyncio.sleep(min(seconds, self._faults.seconds_left(fault)))
+    async def _wait(self, request: web.Request, fault: Fault, seconds: float) -> None:
+        """At most until the fault ends, or the client has gone."""
+        until = time.monotonic() + seconds
+        while self._faults.has(fault) and request.transport is not None and time.monotonic() < until:  # noqa: ASYNC110 - time, too, ends a fault
+            await asyncio.sleep(FAULT_POLL_INTERVAL)

@@ -1,4 +1,4 @@
-"""The application's one middleware, which calls the parts in turn."""
+"""The middleware of every request, which calls the parts in turn; only that of faults is another one."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -39,11 +39,15 @@ class Pipeline:
 
     @web.middleware
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answers the request; every error becomes a response here and nowhere else."""
+        """Answers the request. Every error of a handler or a part becomes a response here.
+
+        What is no HTTP has none: aiohttp's parser refuses it, and protocol.py answers.
+        """
         connection, began = request.protocol, time.monotonic()
         route = self._routes.get(request.match_info.route, NO_ROUTE)
         admits: Callable[[], bool] = _never
-        if self._lifecycle.state >= State.DRAINING and not (route.probe or is_from_peer(request)):
+        is_client = not (route.probe or route.stream or is_from_peer(request))
+        if is_client and self._lifecycle.state >= State.DRAINING:
             self._lifecycle.asked()
         try:
             try:
@@ -53,6 +57,8 @@ class Pipeline:
                     return await handler(request)
                 self._connections.begin(connection, essential=route.essential)
                 response = await handler(request)
+                if (size := _size(response)) > OFFLOAD_BYTES:
+                    self._large.take_room(request, size)
             except Exception as error:
                 problem = problem_of(error, request)
                 self._instrumentation.refused(problem)
@@ -62,8 +68,8 @@ class Pipeline:
             if self._lifecycle.state >= State.DRAINING:
                 response.force_close()
                 response.headers[STATE] = ENDING  # for peers: some list this pod until their DNS knows better
-            if isinstance(response, web.Response) and (size := _size(response)) > OFFLOAD_BYTES:
-                response = await self._large.send(request, response, size)
+            if isinstance(response, web.Response) and _size(response) > OFFLOAD_BYTES:
+                await self._large.send(request, response)
         finally:
             self._connections.end(connection)
         count = self._instrumentation.counter(request, route, response.status)
@@ -77,5 +83,6 @@ def _never() -> bool:
     return False
 
 
-def _size(response: web.Response) -> int:
-    return len(response.body) if isinstance(response.body, bytes) else 0
+def _size(response: web.StreamResponse) -> int:
+    body = response.body if isinstance(response, web.Response) else None
+    return len(body) if isinstance(body, bytes) else 0
