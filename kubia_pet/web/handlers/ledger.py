@@ -57,7 +57,7 @@ class LedgerHandlers:
     def members(self) -> dict[str, Any]:
         """All of it, for JSON."""
         verdict = self._witnesses.verdict()
-        state, mount = self._ledger.state, self._witnesses.mount
+        state, mount = self._ledger.state, self._volume.mount
         record = state.record
         volume = (
             {
