@@ -1,6 +1,6 @@
 """The program's bounds, and the memory that they add up to. Sizes are bytes, times seconds.
 
-The pace of one module alone, and what only `local` needs, stand there.
+Those of one module on which no memory depends, and those of `local`, stand there.
 """
 
 MIB = 1 << 20

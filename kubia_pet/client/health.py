@@ -26,7 +26,7 @@ def ask(host: str, port: int, timeout: float) -> tuple[bool, str]:
 def words_of_process_1(program: str, command: str) -> list[str]:
     """What follows `program command` in the command line of process 1: a container's own, or its init.
 
-    Nothing where that is another program, or cannot be seen.
+    None where that is another program, or cannot be seen.
     """
     try:
         words = Path("/proc/1/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
