@@ -15,7 +15,7 @@ from tests.hostile.peers.loop_watch import watched_loop
 _serve = kubia_pet.web.server.serve
 
 
-async def _watched(settings: Settings, *, pod: str, service: str | None) -> None:
+async def _watched(settings: Settings, *, pod: str, service: str | None, name: str | None) -> None:
     async with watched_loop() as hold:
 
         def tell() -> None:
@@ -23,7 +23,7 @@ async def _watched(settings: Settings, *, pod: str, service: str | None) -> None
             hold.longest = 0.0
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell)
-        await _serve(settings, pod=pod, service=service)
+        await _serve(settings, pod=pod, service=service, name=name)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     """Serve one pod's value and show its peers'."""
     from kubia_pet import logs
     from kubia_pet.aio import signals
-    from kubia_pet.discovery import service_of
+    from kubia_pet.discovery import full_name_of, service_of
     from kubia_pet.limits import DRAIN_TIME, LOCK_WAIT
     from kubia_pet.store import VolumeUnusableError
     from kubia_pet.token_file import TokenUnusableError
@@ -61,11 +61,11 @@ def serve(*, end_with_stdin: bool, **given: Any) -> None:
     logs.configure(settings.log_format, settings.log_level)
     pod = settings.pod or socket.gethostname()
     full = service_of(pod) if settings.service is None or settings.lock_wait is None else None
-    service = full if settings.service is None else settings.service
+    service = (full if settings.service is None else settings.service) or None
     if settings.lock_wait is None and full is None:
         settings = replace(settings, lock_wait=LOCK_WAIT)
     try:
-        _run(serve_pod(settings, pod=pod, service=service or None))
+        _run(serve_pod(settings, pod=pod, service=service, name=full_name_of(pod, service)))
     except (VolumeUnusableError, TokenUnusableError, OSError) as error:
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - a sentence, no traceback
         _exit(1)

@@ -39,6 +39,7 @@ PAGE_PREVIEW = 1000  # characters of a value that the page shows where no script
 MAX_LEDGER_BYTES = 1 << 19  # of a peer's ledger, which names all that it remembers
 LEDGER_CONCURRENCY = 4  # ledgers on their way at the same time
 LEDGER_PATIENCE = 0.2  # that watchers wait for one
+LEDGER_PAUSE = 5.0  # until one that could not be had is asked for again
 
 # --- the volume -----------------------------------------------------------------------------------
 MAX_STORED_BYTES = 16 * MIB  # of a value that is served, where --max-value is less: it may have been more

@@ -69,9 +69,10 @@ class Cluster:
         peer_limit: int,
         gather_limit: int,
         observer: ClusterObserver,
+        on_response: Callable[[Peer, Response], None],
     ) -> None:
         self.discovery = discovery
-        self.on_response: Callable[[Peer, Response], None] = lambda _, __: None
+        self._on_response = on_response
         self._gather_timeout = gather_timeout
         self._late = no_answer_within(gather_timeout).diagnostic
         self._unasked = Diagnostic(
@@ -164,7 +165,7 @@ class Cluster:
     def _done(self, moment: int, peer: Peer, fetched: asyncio.Future[Response]) -> None:
         try:
             response = fetched.result()
-            self.on_response(peer, response)
+            self._on_response(peer, response)
             result = PeerResult(
                 peer,
                 value_in(response),

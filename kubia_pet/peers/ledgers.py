@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Self
 
-from kubia_pet.limits import LEDGER_CONCURRENCY, LEDGER_PATIENCE, MAX_LEDGER_BYTES
+from kubia_pet.limits import LEDGER_CONCURRENCY, LEDGER_PATIENCE, LEDGER_PAUSE, MAX_LEDGER_BYTES
 from kubia_pet.model.ledger_summary import LedgerSummary, summary_from_json
 from kubia_pet.model.peer import Peer
 from kubia_pet.peers.connection import FetchError, only_ok
@@ -32,7 +32,8 @@ class PeerLedgers:
         )
         self._turns = asyncio.Semaphore(LEDGER_CONCURRENCY)
         self._known: dict[str, tuple[str, LedgerSummary | None]] = {}  # by name, of which version
-        self._asking: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._failed: dict[str, float] = {}  # by name, when: by the event loop's clock
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -45,17 +46,24 @@ class PeerLedgers:
     async def of(self, answers: Sequence[PeerResult]) -> Mapping[str, LedgerSummary]:
         """Those of the peers that have one, by their names, as they are according to these answers.
 
-        A ledger that takes longer than LEDGER_PATIENCE is left out, and is there the next time.
+        A ledger that takes longer than LEDGER_PATIENCE is left out, and is there the next time. One that
+        could not be had is not asked for again before LEDGER_PAUSE, whatever its pod says.
         """
         versions = {each.peer.name: each.ledger_version for each in answers}
+        late = asyncio.get_running_loop().time() - LEDGER_PAUSE
         self._known = {name: known for name, known in self._known.items() if name in versions}
+        self._failed = {name: at for name, at in self._failed.items() if name in versions and at > late}
         for answer in answers:
             name, version = answer.peer.name, answer.ledger_version
-            if version is None or (name, version) in self._asking or self._is_known(name, version):
+            if (
+                version is None
+                or name in self._asking
+                or name in self._failed
+                or self._is_known(name, version)
+            ):
                 continue
-            asking = asyncio.create_task(self._ask(answer.peer, version))
-            self._asking[name, version] = asking
-            asking.add_done_callback(partial(self._asked, (name, version)))
+            self._asking[name] = asyncio.create_task(self._ask(answer.peer, version))
+            self._asking[name].add_done_callback(partial(self._asked, name))
         if self._asking:
             await asyncio.wait(list(self._asking.values()), timeout=LEDGER_PATIENCE)
         return {
@@ -64,8 +72,8 @@ class PeerLedgers:
             if summary is not None and version == versions[name]
         }
 
-    def _asked(self, key: tuple[str, str], _: asyncio.Task[None]) -> None:
-        del self._asking[key]
+    def _asked(self, name: str, _: asyncio.Task[None]) -> None:
+        del self._asking[name]
 
     def _is_known(self, name: str, version: str) -> bool:
         return self._known.get(name, ("", None))[0] == version
@@ -76,5 +84,6 @@ class PeerLedgers:
                 summary = summary_from_json((await self._pool.fetch(peer)).body)
         except FetchError as error:
             log.debug("The ledger of %s: %s", peer.name, error)
+            self._failed[peer.name] = asyncio.get_running_loop().time()
         else:
             self._known[peer.name] = version, summary

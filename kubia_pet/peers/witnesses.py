@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol, Self
 from urllib.parse import quote
 
@@ -16,18 +16,16 @@ from kubia_pet.limits import (
     WITNESS_PAUSE,
     WITNESS_ROUNDS,
 )
-from kubia_pet.model.continuity import Found
 from kubia_pet.model.ledger import Kind, Sighting
 from kubia_pet.model.ledger_state import LedgerState
 from kubia_pet.model.moment import now
-from kubia_pet.model.mount import Mount
 from kubia_pet.model.peer import Peer
 from kubia_pet.model.testimony import Fields, Testimony, fields_of, from_fields, from_json
 from kubia_pet.model.verdict import Verdict, judge, met, remembered
 from kubia_pet.peers.connection import FetchError, Response, only_ok
 from kubia_pet.peers.memory import WitnessMemory
 from kubia_pet.peers.pool import ConnectionPool
-from kubia_pet.store import Ledger, Store, StoreError, VolumeUnavailableError
+from kubia_pet.store import Store, StoreError, Volume, VolumeUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +41,14 @@ class Witnesses:
     """Asks the peers what they remember of this pod's volume, remembers theirs, and judges it by all that.
 
     Use it as an async context manager within the store's. `name` is this pod's full name, None where it has
-    none; `discovery` is None where it looks for no peers; `found` tells what is in the value's place;
-    `is_cluster` whether what is no volume is a fault. Peers prove nothing about themselves: a verdict is
-    evidence, and nothing is destroyed on it.
+    none; `discovery` is None where it looks for no peers; `is_cluster` tells whether what is no volume is a
+    fault. Peers prove nothing about themselves: a verdict is evidence, and nothing is destroyed on it.
     """
 
     def __init__(
         self,
         store: Store,
-        ledger: Ledger,
-        found: Callable[[], Found],
+        volume: Volume,
         discovery: Discovery | None,
         *,
         name: str | None,
@@ -62,15 +58,14 @@ class Witnesses:
         observer: WitnessObserver,
     ) -> None:
         self.name = name
-        self.mount = Mount()
         self._is_cluster = is_cluster
         self._store = store
-        self._ledger = ledger
-        self._found = found
+        self._volume = volume
+        self._ledger = volume.ledger
         self._discovery = discovery
         self._observer = observer
-        self._memory = WitnessMemory(store, ledger)
-        self._looks = Coalescer(lambda: store.between_commits(lambda: ledger.look(found)))
+        self._memory = WitnessMemory(store, volume.ledger)
+        self._looks = Coalescer(lambda: store.between_commits(lambda: volume.ledger.look(volume.found)))
         self._pool = ConnectionPool(
             timeout=peer_timeout,
             connect_timeout=connect_timeout,
@@ -161,7 +156,7 @@ class Witnesses:
 
     async def adopt(self) -> Verdict:
         """Takes the volume as it is, with what was found and not written yet. Raises StoreError."""
-        if not await self._store.between_commits(lambda: self._ledger.adopt(self._found())):
+        if not await self._store.between_commits(lambda: self._ledger.adopt(self._volume.found())):
             raise VolumeUnavailableError(self._ledger.state.fault or "The volume has no ledger to adopt it.")
         self._memory.settle()
         return self.verdict()
@@ -170,7 +165,7 @@ class Witnesses:
         verdict = judge(
             state,
             name=self.name,
-            mount=self.mount if self._is_cluster else None,
+            mount=self._volume.mount if self._is_cluster else None,
             witnesses=asked,
             pending=self._discovery is not None and not self._rounds,
         )

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from kubia_pet.model.mount import Mount, mount_of
+from kubia_pet.model.mount import Mount
 from kubia_pet.store.errors import VolumeLockedError, VolumeUnusableError, reason
+from kubia_pet.store.host import mount_at
 from kubia_pet.store.ledger_file import open_directory, open_in_place
 
 LOCK = "lock"
@@ -18,11 +19,12 @@ LOCK = "lock"
 class Locked(NamedTuple):
     """A directory, opened, with an exclusive lock on it, and on the file `file` in it where that can be.
 
-    Both locks go when they are closed, or their process ends.
+    `refusal` is why not. Both locks go when they are closed, or their process ends.
     """
 
     directory: int
     file: int | None
+    refusal: str | None = None
 
     def close(self) -> None:
         """Gives both locks back."""
@@ -71,7 +73,7 @@ def how_to_permit(path: Path, error: OSError) -> str:
     user, group = os.geteuid(), os.getegid()
     return (
         f"{path} cannot be written ({reason(error)}): {owner}, and this is user {user}:{group}. "
-        f"{remedy(_mount_of(path), path, user, group)}"
+        f"{remedy(mount_at(path), path.resolve(), user, group)}"
     )
 
 
@@ -92,53 +94,47 @@ def remedy(mount: Mount, path: Path, user: int, group: int) -> str:
     return f"Mount it writable, in Kubernetes with fsGroup: {group}, or chown it to {user}."
 
 
-def _mount_of(path: Path) -> Mount:
-    try:
-        table = Path("/proc/self/mountinfo").read_text(errors="replace")
-    except OSError:
-        return Mount()
-    return mount_of(str(path.absolute()), table)
-
-
 def _try_lock(directory: int) -> Locked | None:
     """None where another process has one of the two locks."""
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return Locked(directory, _lock_file(directory))
     except BlockingIOError:
         return None
     except OSError as error:
         raise VolumeUnusableError(
             f"The volume cannot be locked ({reason(error)}): its file system must support flock."
         ) from error
+    try:
+        return Locked(directory, _lock_file(directory))
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        return Locked(directory, None, reason(error))
 
 
-def _lock_file(directory: int) -> int | None:
+def _lock_file(directory: int) -> int:
     """A file that is never renamed, locked: on NFS by the server, where a directory's lock is the node's own.
 
     NFS locks what is open for writing only (EBADF, flock(2)). Elsewhere it is not: that would keep an
-    administrator from remounting the volume read-only. None where there can be no such file, or no such lock;
-    raises BlockingIOError where another process has it.
+    administrator from remounting the volume read-only. Raises OSError where there can be no such file, or no
+    such lock; BlockingIOError where another process has it.
     """
+    ledger = open_directory(directory)
     try:
-        ledger = open_directory(directory)
-    except OSError:
-        return None
-    try:
-        for how in (os.O_RDONLY, os.O_RDWR):
-            file = open_in_place(ledger, LOCK, how)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                os.close(file)
-                if error.errno != errno.EBADF:
-                    raise
-            else:
-                return file
-    except BlockingIOError:
-        raise
-    except OSError:
-        return None
+        return _locked(ledger, os.O_RDONLY)
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+        return _locked(ledger, os.O_RDWR)
     finally:
         os.close(ledger)
-    return None
+
+
+def _locked(ledger: int, how: int) -> int:
+    file = open_in_place(ledger, LOCK, how)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file

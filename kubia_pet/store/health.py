@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeVar
 
 from kubia_pet.aio.worker import WorkerThread
 from kubia_pet.limits import LOCK_INTERVAL, MEND_INTERVAL, TRIAL_INTERVAL
@@ -19,6 +20,7 @@ from kubia_pet.store.errors import (
 from kubia_pet.store.storage import Storage
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 _NEVER = float("-inf")
 
 
@@ -55,9 +57,8 @@ class Health:
             await asyncio.wait((self._doubt,))
         if self._fault is not None:
             raise self._fault
+        self._require_pace()
         now = time.monotonic()
-        if self._under_way and now - self._under_way[0] > self._timeout:
-            raise self.too_slow()
         if now - self._proved > TRIAL_INTERVAL:
             self._probe(unless_proved_after=now)
 
@@ -79,6 +80,19 @@ class Health:
         changing.add_done_callback(partial(self._changed, ended))
         return changing
 
+    async def between_changes(self, job: Callable[[], T]) -> T:
+        """Runs a job that leaves the value as it is, in the writer's thread.
+
+        Raises VolumeSlowError where it is late, and at once where what was given to the writer before is.
+        """
+        self._require_pace()
+        running = self._submit(job)
+        running.add_done_callback(self._ended)
+        await asyncio.wait((running,), timeout=self._timeout)  # which does not cancel it: it is still to end
+        if not running.done():
+            raise self.too_slow()
+        return running.result()
+
     def proved(self) -> None:
         """A write has just succeeded: to be called in the writer's thread, or where it has nothing to do."""
         self._proved = time.monotonic()
@@ -97,9 +111,17 @@ class Health:
         if self._mending is None:
             self._mending = asyncio.create_task(self._mend())
 
-    def _submit(self, job: Callable[[], None]) -> asyncio.Future[None]:
+    def _require_pace(self) -> None:
+        if self._under_way and time.monotonic() - self._under_way[0] > self._timeout:
+            raise self.too_slow()
+
+    def _submit(self, job: Callable[[], T]) -> asyncio.Future[T]:
         self._under_way.append(time.monotonic())
         return self._writer.submit(job)
+
+    def _ended(self, running: asyncio.Future[Any]) -> None:
+        self._under_way.popleft()
+        running.exception()  # whoever waits for it is told; nobody may
 
     def _changed(self, ended: Callable[[BaseException | None], None], changing: asyncio.Future[None]) -> None:
         self._under_way.popleft()
@@ -140,10 +162,15 @@ class Health:
         error = probing.exception()
         if error is None:
             self._forget_fault()
-        elif isinstance(error, StoreError):
-            log.debug("%s", error)
-            if type(error) is not type(self._fault):
-                self.found(error)
+            return
+        log.debug("%s", error)
+        if not isinstance(error, StoreError):
+            log.error("Failed to try the volume %s", self._volume.path, exc_info=error)
+            error = VolumeUnavailableError(
+                f"The volume {self._volume.path} cannot be tried: the log says why."
+            )
+        if type(error) is not type(self._fault):
+            self.found(error)
 
     async def _mend(self) -> None:
         """Tries the volume until a write works again, so that readiness waits for no client's POST."""

@@ -46,6 +46,16 @@ class HeldDirectory:
             self._locked.close()
         self._locked, self.descriptor, self.identity = None, -1, None
 
+    @property
+    def doubt(self) -> str | None:
+        """The sentence where others on a network file system may have it, too."""
+        if self._locked is None or self._locked.refusal is None:
+            return None
+        return (
+            f"{self.path} is locked by its directory alone ({self._locked.refusal}): on a network file "
+            "system a pod on another node may have it, too."
+        )
+
     def is_in_place(self) -> bool:
         """Whether it is held, and still at its path."""
         try:

@@ -1,8 +1,7 @@
 """What the system says of where the program runs; none of it is on the volume."""
 
+import os
 from pathlib import Path
-
-import aiofiles
 
 from kubia_pet.model.mount import Mount, mount_of
 
@@ -10,19 +9,21 @@ _MOUNTS = "/proc/self/mountinfo"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-async def mount_at(path: Path) -> Mount:
-    """The mount on which a directory lies; one of unknown kind where the system does not say."""
-    return mount_of(str(path), await _text(_MOUNTS))
+def mount_at(path: Path) -> Mount:
+    """The mount on which a directory lies; one of unknown kind where the system does not say.
+
+    It blocks where the volume does not answer.
+    """
+    return mount_of(os.path.realpath(path), _text(_MOUNTS))
 
 
-async def boot_id() -> str | None:
+def boot_id() -> str | None:
     """A random id that the machine has until it is booted again; None where the system has none."""
-    return (await _text(_BOOT_ID)).strip() or None
+    return _text(_BOOT_ID).strip() or None
 
 
-async def _text(path: str) -> str:
+def _text(path: str) -> str:
     try:
-        async with aiofiles.open(path, encoding="utf-8", errors="replace") as file:
-            return await file.read()
+        return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

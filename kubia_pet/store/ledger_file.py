@@ -34,7 +34,8 @@ def open_directory(volume: int) -> int:
     try:
         return os.open(DIRECTORY, flags, dir_fd=volume)
     except FileNotFoundError:
-        os.mkdir(DIRECTORY, dir_fd=volume)
+        with suppress(FileExistsError):  # another process has made it meanwhile, on another node perhaps
+            os.mkdir(DIRECTORY, dir_fd=volume)
     directory = os.open(DIRECTORY, flags, dir_fd=volume)
     with suppress(PermissionError):
         # Whoever may write to the volume, by its group or as its next owner, may write here.
@@ -47,7 +48,10 @@ def open_in_place(directory: int, name: str, how: int) -> int:
     flags = how | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with suppress(FileNotFoundError):
         return os.open(name, flags, dir_fd=directory)
-    file = os.open(name, flags | os.O_CREAT | os.O_EXCL, dir_fd=directory)
+    try:
+        file = os.open(name, flags | os.O_CREAT | os.O_EXCL, dir_fd=directory)
+    except FileExistsError:  # another process has made it meanwhile
+        return os.open(name, flags, dir_fd=directory)
     os.fchmod(file, os.fstat(directory).st_mode & 0o666)
     return file
 

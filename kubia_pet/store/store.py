@@ -158,11 +158,7 @@ class Store:
 
     async def between_commits(self, job: Callable[[], T]) -> T:
         """Runs it in the thread of all changes, while there is none. Raises StoreError where it is late."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await self._writer.submit(job)
-        except TimeoutError as error:
-            raise self._health.too_slow() from error
+        return await self._health.between_changes(job)
 
     async def _leave(self) -> None:
         # Behind a commit that still hangs: whoever has the lock next must not find it writing.

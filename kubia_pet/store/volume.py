@@ -1,6 +1,7 @@
 """A directory that this process has locked, and the value's file in it."""
 
 import errno
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from kubia_pet.limits import TRIAL_BYTES
 from kubia_pet.model.commit import Commit
 from kubia_pet.model.continuity import Found
+from kubia_pet.model.mount import Mount
 from kubia_pet.model.value import Value
 from kubia_pet.store.atomic_file import AtomicFile, UnconfirmedError, sync
 from kubia_pet.store.directory import how_to_permit
@@ -25,10 +27,12 @@ from kubia_pet.store.errors import (
 )
 from kubia_pet.store.fsync import FsyncTimes
 from kubia_pet.store.held_directory import HeldDirectory
+from kubia_pet.store.host import mount_at
 from kubia_pet.store.ledger import Ledger
 from kubia_pet.store.nowait import prepare
 from kubia_pet.store.value_file import FILE, Content, ValueFile, open_value
 
+log = logging.getLogger(__name__)
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -43,6 +47,7 @@ class Volume:
         self.path = path
         self.ledger = ledger or Ledger()
         self.fsyncs = FsyncTimes()
+        self.mount = Mount()  # where it lies, from `open` on
         self._file = AtomicFile(FILE, self.fsyncs.sync)
         self._value = ValueFile(path, limit, self._number_of)
         self._held = HeldDirectory(path)
@@ -54,10 +59,16 @@ class Volume:
     def open(self, wait: float) -> None:
         """See Storage."""
         try:
+            self.mount = mount_at(self.path)
             self._held.open(wait)
             self._recover()
+            try:
+                self._try_writing()
+            except OSError as error:
+                if error.errno not in _DENIED:  # of what this process may not use nothing more is to be said
+                    self._begin()
+                raise
             self._begin()
-            self._try_writing()
         except OSError as error:
             if error.errno in _DENIED:
                 raise VolumeUnusableError(how_to_permit(self.path, error), error) from error
@@ -164,6 +175,7 @@ class Volume:
 
     def _reopen(self) -> None:
         locked = self._held.lock_again()
+        self.mount = mount_at(self.path)
         with self._publishing:
             self.ledger.leave()
             self._value.forget()
@@ -173,6 +185,8 @@ class Volume:
     def _begin(self) -> None:
         """The ledger begins on the directory that is held, once."""
         if self.ledger.volume != self._held.descriptor:
+            if self._held.doubt:
+                log.warning("%s", self._held.doubt)
             self.ledger.begin(self._held.descriptor, self.found)
 
     def _recover(self) -> None:

@@ -2,17 +2,15 @@
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from kubia_pet.config import Settings
-from kubia_pet.discovery import Discovery, Resolver, full_name_of
+from kubia_pet.discovery import Discovery, Resolver
 from kubia_pet.limits import MAX_STORED_BYTES
 from kubia_pet.metrics import Metrics
 from kubia_pet.model.fault import Fault, Faults
@@ -22,7 +20,6 @@ from kubia_pet.peers.ledgers import PeerLedgers
 from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Ledger, Store, StoreError, Volume
 from kubia_pet.store.faults import FaultyVolume
-from kubia_pet.store.host import boot_id, mount_at
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.changes import ChangeLog
 from kubia_pet.web.connections import Connections
@@ -48,12 +45,13 @@ METRICS = web.AppKey("METRICS", Metrics)
 FAULTS: web.AppKey[Faults | None] = web.AppKey("FAULTS")
 
 
-def build(settings: Settings, *, pod: str, service: str | None, port: int) -> web.Application:
+def build(
+    settings: Settings, *, pod: str, service: str | None, port: int, name: str | None = None
+) -> web.Application:
     """The application of one pod: its name, its headless service (None: no peers), the port it listens on.
 
-    Its store is open, and locked, from start-up to clean-up.
+    `name` is its full name, None where it has none. Its store is open, and locked, from start-up to clean-up.
     """
-    name = full_name_of(pod, service)
     ledger = Ledger(Identity(name, settings.pod_uid, settings.node), adopt=settings.adopt)
     volume = Volume(settings.data_dir, max(settings.max_value, MAX_STORED_BYTES), ledger)
     faults = Faults() if settings.faults else None
@@ -65,20 +63,18 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         observer=metrics,
     )
     ready = partial(_is_ready, store, faults)
-    cluster = _cluster(settings, metrics, ready, pod=pod, service=service, port=port) if service else None
+    discovery = _discovery(settings, metrics, ready, pod=pod, service=service, port=port) if service else None
     witnesses = Witnesses(
         store,
-        ledger,
-        volume.found,
-        cluster.discovery if cluster is not None else None,
+        volume,
+        discovery,
         name=name,
         is_cluster=settings.pod_uid is not None or "KUBERNETES_SERVICE_HOST" in os.environ,
         peer_timeout=settings.peer_timeout,
         connect_timeout=settings.connect_timeout,
         observer=metrics,
     )
-    if cluster is not None:
-        cluster.on_response = witnesses.gathered
+    cluster = _cluster(settings, discovery, metrics, witnesses) if discovery is not None else None
     lifecycle, connections = Lifecycle(), Connections(settings.client_timeout, settings.max_connections)
     bodies = BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
     changes = ChangeLog()
@@ -126,13 +122,12 @@ def build(settings: Settings, *, pod: str, service: str | None, port: int) -> we
         app.middlewares.append(injection.handle)
         app.on_response_prepare.append(injection.mark)
     app.on_cleanup.append(changes.end)
-    surroundings = _surroundings(settings.data_dir.resolve(), ledger, witnesses)
-    parts = (token, surroundings, store, cluster, witnesses, peer_ledgers)
+    parts = (token, store, cluster, witnesses, peer_ledgers)
     app.cleanup_ctx.extend(_held(part) for part in parts if part is not None)
     return app
 
 
-def _cluster(
+def _discovery(
     settings: Settings,
     metrics: Metrics,
     ready: Callable[[], Awaitable[bool]],
@@ -140,23 +135,22 @@ def _cluster(
     pod: str,
     service: str,
     port: int,
-) -> Cluster:
+) -> Discovery:
     lookup = Resolver(service, nameserver=settings.nameserver, timeout=settings.dns_timeout)
+    max_age = settings.dns_max_age
+    return Discovery(lookup, pod=pod, port=port, max_age=max_age, observer=metrics, ready=ready)
+
+
+def _cluster(settings: Settings, discovery: Discovery, metrics: Metrics, witnesses: Witnesses) -> Cluster:
     return Cluster(
-        Discovery(
-            lookup,
-            pod=pod,
-            port=port,
-            max_age=settings.dns_max_age,
-            observer=metrics,
-            ready=ready,
-        ),
+        discovery,
         connect_timeout=settings.connect_timeout,
         peer_timeout=settings.peer_timeout,
         gather_timeout=settings.gather_timeout,
         peer_limit=settings.max_value,
         gather_limit=settings.max_gathered,
         observer=metrics,
+        on_response=witnesses.gathered,
     )
 
 
@@ -172,14 +166,6 @@ async def _is_ready(store: Store, faults: Faults | None) -> bool:
     except StoreError:
         return False
     return True
-
-
-@asynccontextmanager
-async def _surroundings(data_dir: Path, ledger: Ledger, witnesses: Witnesses) -> AsyncIterator[None]:
-    """Where the program runs is known before the volume is opened."""
-    ledger.identity = replace(ledger.identity, boot_id=await boot_id())
-    witnesses.mount = await mount_at(data_dir)
-    yield
 
 
 def _held(part: AbstractAsyncContextManager[Any]) -> Callable[[web.Application], AsyncIterator[None]]:

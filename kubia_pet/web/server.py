@@ -30,7 +30,7 @@ from kubia_pet.web.protocol import ProtocolFactory
 log = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
+async def serve(settings: Settings, *, pod: str, service: str | None, name: str | None) -> None:
     """Serves until SIGTERM or SIGINT. Raises VolumeUnusableError or OSError where it cannot start.
 
     After the signal it is not ready but serves on for `drain` seconds, as endpoints are removed only while
@@ -41,7 +41,7 @@ async def serve(settings: Settings, *, pod: str, service: str | None) -> None:
     stopping = stop_signals()
     listener = listen(settings)
     port = listener.getsockname()[1]
-    app = build(settings, pod=pod, service=service, port=port)
+    app = build(settings, pod=pod, service=service, port=port, name=name)
     # Requests in flight were waited for when it cleans up: what is left then has one more second.
     runner = web.AppRunner(app, shutdown_timeout=0.5)
     starting = asyncio.create_task(runner.setup())

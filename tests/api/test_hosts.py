@@ -1,9 +1,7 @@
 """Whom a pod answers for."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -106,18 +104,11 @@ async def test_so_it_does_for_another_sets_pod_behind_the_same_service(member: P
     assert await status(member, host, "/data") == 421
 
 
-async def test_where_the_service_is_an_alias_the_own_name_tells_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def looked_up(host: str | None, *given: Any, **named: Any) -> Any:
-        if host == "kubia-0":
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, f"kubia-0.{NAME}", ("10.0.0.1", 0))]
-        return look_up(host, *given, **named)
-
-    look_up = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+async def test_where_the_service_is_an_alias_the_own_name_tells_the_others(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, nameserver=("127.0.0.1", 1), dns_timeout=0.1)
-    async with serving(build(settings, pod="kubia-0", service="pets.example", port=8080)) as (url, _):
+    name = f"kubia-0.{NAME}"
+    app = build(settings, pod="kubia-0", service="pets.example", port=8080, name=name)
+    async with serving(app) as (url, _):
         for host, expected in {
             f"kubia-1.{NAME}": 421,
             "kubia-1.pets.example": 421,

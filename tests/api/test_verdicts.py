@@ -88,6 +88,19 @@ def test_a_volume_is_good_and_says_what_it_came_through(start: Callable[..., Pod
         assert verdict(pod.url) == "good"
 
 
+def test_the_documented_example_has_the_members_of_the_answer(start: Callable[..., Pod]) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+    example = json.loads(document.rpartition("```json\n")[2].partition("```")[0])
+    with start() as pod:
+        ask(pod.url, "POST", b"one")
+        assert _names(ledger(pod.url)) == _names(example)
+
+
+def _names(members: dict[str, Any]) -> dict[str, Any]:
+    """Its members' names; where one has members itself, theirs."""
+    return {name: _names(each) if isinstance(each, dict) else None for name, each in members.items()}
+
+
 def test_a_delete_has_a_number_and_leaves_no_doubt(start: Callable[..., Pod]) -> None:
     with start() as pod:
         ask(pod.url, "POST", b"one")

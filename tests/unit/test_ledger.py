@@ -4,7 +4,9 @@ import errno
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,15 @@ from kubia_pet.model.ledger import Finding, Kind, Sighting
 from kubia_pet.model.mount import Mount
 from kubia_pet.model.verdict import judge
 from kubia_pet.store import Ledger, StoreError, Volume
-from kubia_pet.store.ledger_file import DIRECTORY, DamagedError, read_ledger, read_witness
+from kubia_pet.store.directory import LOCK
+from kubia_pet.store.ledger_file import (
+    DIRECTORY,
+    DamagedError,
+    open_directory,
+    open_in_place,
+    read_ledger,
+    read_witness,
+)
 from tests.support.disk import Disk, data_of
 
 LIMIT = 1000
@@ -274,3 +284,34 @@ def test_whatever_stands_in_a_ledger_it_is_damaged_or_can_be_judged(
         pytest.fail("it was not mended")
     finally:
         os.close(ledger)
+
+
+# Its lock
+
+
+def test_of_many_that_begin_at_once_on_a_new_volume_all_open_one_file_to_lock(tmp_path: Path) -> None:
+    for number in range(50):
+        volume = tmp_path / f"{number}"
+        volume.mkdir()
+        began = threading.Barrier(8)
+
+        def inode(volume: Path = volume, began: threading.Barrier = began) -> int:
+            directory = os.open(volume, os.O_RDONLY)
+            began.wait(10)
+            ledger = open_directory(directory)
+            file = open_in_place(ledger, LOCK, os.O_RDWR)
+            found = os.fstat(file).st_ino
+            for each in (file, ledger, directory):
+                os.close(each)
+            return found
+
+        with ThreadPoolExecutor(8) as threads:
+            assert len({each.result() for each in [threads.submit(inode) for _ in range(8)]}) == 1
+
+
+def test_a_volume_that_is_locked_by_its_directory_alone_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / DIRECTORY).write_text("a file")
+    opened(tmp_path).close()
+    assert caplog.text.count(f"{tmp_path} is locked by its directory alone (Not a directory)") == 1

@@ -23,6 +23,7 @@ from kubia_pet.store import (
     VolumeSlowError,
     VolumeUnavailableError,
     VolumeUnusableError,
+    health,
 )
 from tests.support.disk import Disk
 from tests.support.pod import files_on
@@ -656,3 +657,41 @@ async def test_a_number_that_is_not_with_its_value_is_read_like_one_that_is(
         assert store.read_nowait() in (first, UNKNOWN)
         await store.write(b"1")
         assert await store.read() != first
+
+
+async def test_a_volume_that_hangs_is_given_no_further_job_between_commits(
+    store: Store, disk: Disk, tmp_path: Path
+) -> None:
+    ran: list[int] = []
+    began = time.monotonic()
+    with (tmp_path / "other").open("w") as file, disk.holding("file"):
+        with pytest.raises(VolumeSlowError):
+            await store.between_commits(lambda: os.fsync(file.fileno()))
+        for number in range(100):
+            with pytest.raises(VolumeSlowError):
+                await store.between_commits(lambda: ran.append(number))  # noqa: B023 - never called
+        assert not await works(store)
+    assert time.monotonic() - began < 10 * TIMEOUT
+    await until_it_works(store)
+    await store.between_commits(lambda: ran.append(-1))
+    assert ran == [-1]
+
+
+async def test_a_trial_write_that_fails_by_a_mistake_is_logged_and_a_fault_of_the_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = True
+
+    class Tried(Volume):
+        def probe(self) -> None:
+            if broken:
+                raise RuntimeError("a mistake")
+            super().probe()
+
+    monkeypatch.setattr(health, "TRIAL_INTERVAL", 0.0)
+    store = Store(Tried(tmp_path, LIMIT), timeout=TIMEOUT, lock_wait=IMPATIENT, observer=Observer())
+    async with store:
+        await until_it_fails(store)
+        assert "RuntimeError: a mistake" in caplog.text
+        broken = False
+        await until_it_works(store)

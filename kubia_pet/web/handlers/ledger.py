@@ -87,7 +87,7 @@ class LedgerHandlers:
             else {"id": None, "parent": None, "created": None, "age_seconds": None}
         )
         return {
-            "volume": volume | {"mount": asdict(self._witnesses.mount)},
+            "volume": volume | {"mount": asdict(self._volume.mount)},
             "start": asdict(record.start) if record else None,
             "verdict": self._witnesses.verdict().members(),
         }
