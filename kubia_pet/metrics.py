@@ -1,5 +1,6 @@
 """What the program counts, for Prometheus; one registry for each application."""
 
+import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 
@@ -112,12 +113,10 @@ class Metrics:
         self._verdict: str | None = None
         for verdict in Kind:
             self._verdicts(verdict).set_function(partial(self._is_verdict, verdict))
-        self._discovered = Gauge(
-            "kubia_pet_discovery_last_success_timestamp_seconds",
-            "When the last good DNS answer came.",
-            registry=self._registry,
-        )
-        self._discovered.set(float("nan"))
+        self._discovered_at = float("nan")
+        Gauge(
+            "kubia_pet_discovery_age_seconds", "Since the last good DNS answer.", registry=self._registry
+        ).set_function(lambda: time.monotonic() - self._discovered_at)
         build = Info("kubia_pet_build", "Which version runs.", registry=self._registry)
         build.info({"version": __version__})
 
@@ -151,7 +150,7 @@ class Metrics:
         self._peers_listed.set(peers)
         self._lookups("ok" if ok else "failed").observe(seconds)
         if ok:
-            self._discovered.set_to_current_time()
+            self._discovered_at = time.monotonic()
 
     def asked(self, outcome: str, number: int) -> None:
         """Counts peers' answers; `outcome` is ok or the errors' code."""

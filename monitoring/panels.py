@@ -173,7 +173,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Age of the list",
             "Since the last good DNS answer. It grows while nobody asks a pod for its peers.",
             "s",
-            (Query(f"time() - kubia_pet_discovery_last_success_timestamp_seconds{{{CHOSEN}}}", POD),),
+            (_value("kubia_pet_discovery_age_seconds"),),
         ),
     ),
 }

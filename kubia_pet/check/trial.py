@@ -4,17 +4,14 @@ import asyncio
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from kubia_pet.aio.interrupt import to_its_end
 from kubia_pet.aio.parallel import in_parallel
-from kubia_pet.client.errors import AskError, UnansweredError
+from kubia_pet.client.errors import AskError, NotTriedError, RefusedError, UnansweredError
 from kubia_pet.client.pod import PodClient, Stored
 from kubia_pet.limits import ASK_CONCURRENCY, ASK_TIMEOUT, LATE_WRITE_TIME, MAX_KEPT_BYTES, RESTORE_TIMEOUT
 from kubia_pet.reach.restore import OTHER_RUN, is_a_runs, put_back
-
-
-class NotTriedError(AskError):
-    """Nothing was written, as the old value could not be put back; the text is a sentence's end."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +94,19 @@ class Trial:
                 raise NotTriedError(f"has one of values that are more than {MAX_KEPT_BYTES} bytes together")
             if before and not before.etag:
                 raise NotTriedError("gives no ETag by which its value could be put back")
+            if before:
+                await _require_takes_back(pod, before)
             self._kept[pod] = before
             await pod.write(value, instead_of=before)
         except AskError as error:
             return Written(pod, value, error)
         return Written(pod, value, None, before.data if before else None)
+
+
+async def _require_takes_back(pod: PodClient, value: Stored) -> None:
+    try:
+        await pod.require_takes_back(value)
+    except RefusedError as error:
+        if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise NotTriedError("has a value over its --max-value, which could not be put back") from error
+        raise

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown
 from kubia_pet.check.scene import Scene
-from kubia_pet.check.trial import NotTriedError, Written
+from kubia_pet.check.trial import Written
 from kubia_pet.check.view import code_of, short
-from kubia_pet.client.errors import AskError, NotReachedError, RefusedError
+from kubia_pet.client.errors import AskError, NotReachedError, NotTriedError, RefusedError
 from kubia_pet.reach.target import last_words
 
 _BY_CODE = {  # what a pod says of its volume

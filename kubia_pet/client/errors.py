@@ -27,3 +27,7 @@ class RefusedError(AskError):
 
 class OtherValueError(RefusedError):
     """412: the pod has another value than the one that was to be replaced. Nothing was changed."""
+
+
+class NotTriedError(AskError):
+    """Nothing was written, as the old value could not be put back; the text is a sentence's end."""

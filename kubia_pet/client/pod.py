@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from kubia_pet.client.answer import PROBLEM, Answer, require_known, require_ok
-from kubia_pet.client.errors import NotReachedError, RefusedError, UnansweredError
+from kubia_pet.client.errors import NotReachedError, NotTriedError, RefusedError, UnansweredError
 from kubia_pet.limits import ASK_CONNECT_TIMEOUT, ASK_TIMEOUT, MAX_ANSWER_BYTES
 from kubia_pet.model.value import NO_VALUE
 
@@ -92,6 +92,19 @@ class PodClient:
         require_ok(answer)
         found = _STORED_ON.search(answer.text)
         return found[1] if found else ""
+
+    async def require_takes_back(self, stored: Stored) -> None:
+        """Returns where the pod would store this value again. Changes nothing, and raises no UnansweredError.
+
+        Raises RefusedError, with 413 where the value is over the pod's limit, NotTriedError where the pod
+        breaks off, as it may then.
+        """
+        try:
+            answer = await self.ask("PUT", "data", data=stored.data, headers={"If-Match": '"-"'})
+        except UnansweredError as error:
+            raise NotTriedError(f"{error} when asked whether it takes its own value back") from error
+        if answer.status != HTTPStatus.PRECONDITION_FAILED:
+            require_ok(answer)
 
     async def remove(self, *, instead_of: Stored) -> None:
         """Removes the value where it is this one. Raises OtherValueError."""

@@ -11,12 +11,13 @@ from kubia_pet.client.pod import PodClient, Stored
 from kubia_pet.limits import PROBE_FULL_SPEED, PROBE_LIST_PAUSE, PROBE_PAUSE
 from kubia_pet.probe.account import Account
 from kubia_pet.probe.kept import Kept
-from kubia_pet.probe.numbered import numbered, sighting
+from kubia_pet.probe.numbered import Kind, numbered, sighting
 from kubia_pet.reach.way import UnreachableError
 
 _HOPELESS = {
     401: "Writing needs a token: give its file with --token-file.",
     403: "Writing is forbidden here: with kubectl it takes the right to update pods/proxy.",
+    413: "A pod has a value over its --max-value, which could not be put back.",
     405: "This version of kubia-pet takes no conditional writes: values could not be put back safely.",
 }
 
@@ -103,6 +104,8 @@ class Traffic:
             return
         number = next(self._numbers)
         try:
+            if before and sighting(before.data, self._run).kind is Kind.FOREIGN:
+                await pod.require_takes_back(before)
             by = await pod.write(numbered(self._run, number, name), instead_of=before)
         except OtherValueError:  # somebody, or a write of which nothing was heard, came first: look again
             return

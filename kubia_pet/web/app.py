@@ -80,7 +80,7 @@ def build(
     changes = ChangeLog()
     ledgers = LedgerHandlers(pod, volume, ledger, witnesses)
     peer_ledgers = PeerLedgers(timeout=settings.peer_timeout, connect_timeout=settings.connect_timeout)
-    snapshots = Snapshots(pod, store, cluster, peer_ledgers, own_ledger=ledgers.members, faults=faults)
+    snapshots = Snapshots(pod, store, cluster, peer_ledgers, own_ledger=ledgers.of_now, faults=faults)
     broadcaster = Broadcaster(snapshots.take, lifecycle, pod=pod, observer=metrics)
     handlers = (
         ValueHandlers(pod, store, witnesses, bodies, changes),

@@ -83,7 +83,7 @@ class ProtocolFactory:
 class Connection(ReplayingProtocol):
     """One connection, aborted where its client does not take an answer within `timeout` seconds."""
 
-    __slots__ = ("_aborted", "_metrics", "_overdue", "_timeout")
+    __slots__ = ("_aborted", "_metrics", "_overdue", "_timeout", "_wire")
 
     def __init__(
         self,
@@ -100,23 +100,28 @@ class Connection(ReplayingProtocol):
         self._timeout = timeout
         self._overdue: asyncio.TimerHandle | None = None
         self._aborted = False
+        self._wire: asyncio.Transport | None = (
+            None  # also while aiohttp, which closes it, knows none any more
+        )
 
     def abort(self) -> None:
         """Ends it at once, even before it was made."""
         self._aborted = True
-        if self.transport is not None:
-            self.transport.abort()
+        if self._wire is not None:
+            self._wire.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tells of every byte that waits for the client, not only of many."""
         super().connection_made(transport)
-        if self.transport is not None:
-            self.transport.set_write_buffer_limits(high=0)
+        self._wire = self.transport
+        if self._wire is not None:
+            self._wire.set_write_buffer_limits(high=0)
         if self._aborted:
             self.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forgets it."""
+        self._wire = None
         self._connections.lost(self)
         if self._overdue is not None:
             self._overdue.cancel()

@@ -146,6 +146,16 @@ def test_without_the_token_nothing_is_written_and_the_reason_is_said(tmp_path: P
         assert verdict.statuses["volume.writable"] == verdict.statuses["durable"] == "passed"
 
 
+def test_a_value_that_its_pod_takes_no_more_is_not_written_over(tmp_path: Path) -> None:
+    with PetSet(tmp_path, "--max-value=100000", replicas=2) as pets:
+        file = pets.pods[1].data_dir / "kubia.txt"
+        file.write_bytes(b"x" * 5_000_000)
+        verdict = check(pets.pods[0].url)
+        assert verdict.statuses["volume.writable"] == "skipped"
+        assert "--max-value" in verdict.evidence("volume.writable")
+        assert file.read_bytes() == b"x" * 5_000_000
+
+
 # Output
 
 

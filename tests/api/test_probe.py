@@ -302,3 +302,20 @@ def test_without_the_token_nothing_is_written(tmp_path: Path) -> None:
             probed(pets.pods[0].url, 5)
             probe.end()
         assert probe.exit == 0
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["by itself", "through the service"])
+def test_a_value_that_its_pod_takes_no_more_is_not_written_over(tmp_path: Path, *, hidden: bool) -> None:
+    with PetSet(tmp_path, "--max-value=100000", replicas=1) as pets:
+        (pod,) = pets.pods
+        file = pod.data_dir / "kubia.txt"
+        file.write_bytes(b"x" * 5_000_000)
+        if hidden:
+            pets.zone.add("kubia-0", pets.port(pod), "192.0.2.1")  # TEST-NET-1: nobody
+            pets.zone.add("kubia-1", 8080, "192.0.2.2")
+        done = subprocess.run(
+            [*PROGRAM, "probe", pod.url], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 3
+        assert done.stderr == "Error: A pod has a value over its --max-value, which could not be put back.\n"
+        assert file.read_bytes() == b"x" * 5_000_000

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kubia_pet.config import Settings
+from kubia_pet.web.app import build
 from tests.api.conftest import OLD, STRICT
 from tests.hostile.clients.raw_http import (
     address_of,
@@ -18,6 +20,7 @@ from tests.hostile.clients.raw_http import (
 )
 from tests.hostile.clients.vitals import reads_proc, sockets
 from tests.support.pod import Pod, until
+from tests.support.serving import serving
 from tests.support.streams import ask, connect, is_closed
 
 
@@ -89,6 +92,21 @@ async def test_a_client_that_does_not_read_is_given_up(
                 await asyncio.sleep(0.05)
                 client.recv(100)
             until("the server to end it", lambda: sockets(pod.process.pid) == open_before, 2)
+
+
+async def test_one_that_idles_though_it_has_not_taken_its_answers_is_let_go(tmp_path: Path) -> None:
+    """Also where the kernel does not see to that."""
+    (tmp_path / "kubia.txt").write_bytes(b"x" * 60_000)
+    app = build(Settings(data_dir=tmp_path, client_timeout=0.2), pod="kubia-0", service=None, port=8080)
+    async with serving(app, patience=0.4) as (url, runner):
+        with deaf_client(url) as client:
+            client.sendall(100 * b"GET /data HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert runner.server
+            async with asyncio.timeout(5):
+                while not runner.server.connections:  # noqa: ASYNC110 - a connection is no event
+                    await asyncio.sleep(0.01)
+                while runner.server.connections:  # noqa: ASYNC110 - nor is its end
+                    await asyncio.sleep(0.01)
 
 
 # --- Clients that send no more ---------------------------------------------------------------------

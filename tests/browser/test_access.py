@@ -1,12 +1,14 @@
 """The page for everybody: by keyboard, by ear, in the dark, small and large, in two languages."""
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from tests.browser.visitor import Visitor, visiting
 from tests.support.local_set import LocalSet
@@ -16,6 +18,7 @@ FOCUSED = """() => {
     const it = document.activeElement, label = it.getAttribute("aria-labelledby");
     return label ? document.getElementById(label).textContent : it.id || it.tagName;
 }"""
+PHONE: ViewportSize = {"width": 320, "height": 640}
 SIZES = {"phone": (320, 640), "tablet": (800, 1200), "laptop": (1280, 800), "4K": (3840, 2160)}
 
 
@@ -33,12 +36,51 @@ def test_axe_finds_nothing_while_all_is_well_nor_while_a_pod_is_gone(
         assert visitor.axe() == []
 
 
-def test_axe_finds_nothing_on_a_phone_in_chinese_nor_without_javascript(
+def test_axe_finds_nothing_on_a_phone_in_chinese(chromium: Browser, pets: LocalSet) -> None:
+    with visiting(chromium, pets.url(0), locale="zh-CN", viewport=PHONE) as visitor:
+        assert visitor.axe() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_what_is_shown_without_javascript(
+    chromium: Browser, pets: LocalSet, scheme: Literal["light", "dark"]
+) -> None:
+    command = ["curl", "-sf", "-H", "Accept: text/html", pets.url(0)]
+    html = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    context = chromium.new_context(viewport=PHONE, color_scheme=scheme)
+    page = context.new_page()
+    # axe is a script itself: it finds what a browser shows that runs none.
+    page.set_content(re.sub(r"<script>.*?</script>|</?noscript>", "", html, flags=re.DOTALL))
+    assert page.get_by_text("With JavaScript this page is live").is_visible()
+    assert page.locator("form, svg").first.is_visible() is False
+    assert Visitor(page, pets.url(0)).axe() == []
+    context.close()
+
+
+def test_what_stays_is_not_said_again_and_the_focus_stays_where_it_is(
     chromium: Browser, pets: LocalSet
 ) -> None:
-    phone = {"width": 320, "height": 640}
-    with visiting(chromium, pets.url(0), locale="zh-CN", viewport=phone) as visitor:
-        assert visitor.axe() == []
+    with visiting(chromium, pets.url(0)) as visitor:
+        visitor.page.get_by_text("✓ good").nth(5).wait_for()  # three in the drawing, three in the table
+        visitor.store("one")
+        visitor.wait_seen("kubia-0 has a new value")
+        visitor.page.evaluate(
+            """() => {
+                window.changed = [];
+                const note = (records) => records.forEach(({ target }) => window.changed.push(target));
+                const all = { childList: true, characterData: true, subtree: true };
+                for (const each of ["#link", "thead", "#rows tr:last-child"])
+                    new MutationObserver(note).observe(document.querySelector(each), all);
+            }"""
+        )
+        visitor.page.fill("#value", "another")
+        visitor.page.get_by_role("button", name="Store", exact=True).press("Enter")
+        visitor.page.wait_for_function(
+            "() => document.querySelector('#rows td.value').textContent === 'another'"
+        )
+        of_age = "window.changed.filter((each) => each.getAttribute('data-th') !== 'Age').length"
+        assert visitor.page.evaluate(of_age) == 0
+        assert visitor.page.evaluate("document.activeElement.textContent") == "Store"
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES.values(), ids=SIZES)
@@ -85,7 +127,7 @@ def test_a_screen_reader_has_the_states_in_words(chromium: Browser, pets: LocalS
     with visiting(chromium, pets.url(0)) as visitor:
         picture = visitor.page.get_by_role("img")
         assert picture.get_attribute("aria-label") == (
-            "3 pods: kubia-0 ready, kubia-1 ready, kubia-2 ready. The table has all of it."
+            "3 pods: kubia-0 ready, kubia-1 ready, kubia-2 ready. The table says more."
         )
         assert visitor.page.get_by_role("row").count() == 4
         assert visitor.page.get_by_role("columnheader").first.inner_text() == "Pod"
@@ -136,6 +178,16 @@ def test_a_hidden_page_closes_its_stream_and_opens_it_when_it_is_looked_at_again
         visitor.wait_live()
         assert _watchers(pod) == 1
         assert visitor.seen()[-1].startswith("Not watched for ")
+
+
+def test_how_long_a_pod_was_away_is_not_said_where_nobody_watched(chromium: Browser, pets: LocalSet) -> None:
+    with visiting(chromium, pets.url(0)) as visitor:
+        os.kill(pets.pids()["kubia-2"], signal.SIGKILL)
+        visitor.page.wait_for_selector(".pod.gone")
+        _hide(visitor, hidden=True)
+        visitor.page.wait_for_timeout(1000)  # in which it may be back: nobody sees it
+        _hide(visitor, hidden=False)
+        visitor.wait_seen("kubia-2 is back( with its value)?")
 
 
 def _hide(visitor: Visitor, *, hidden: bool) -> None:

@@ -50,3 +50,28 @@ def test_faults_ask_for_it_too(chromium: Browser, guarded: Pod) -> None:
         visitor.page.get_by_role("button", name="slow: End", exact=True).click()
         visitor.wait_seen("Fault slow has ended")
         visitor.require_good_manners(refusals=1)
+
+
+def test_enter_after_the_token_sets_the_fault_that_was_refused_and_stores_nothing(
+    chromium: Browser, guarded: Pod
+) -> None:
+    with visiting(chromium, guarded.url) as visitor:
+        visitor.page.get_by_role("button", name="slow: For 30 s", exact=True).click()
+        visitor.page.get_by_text("Not done: The token is asked for").wait_for()
+        visitor.page.keyboard.type(TOKEN)
+        visitor.page.keyboard.press("Enter")
+        visitor.wait_seen("Fault slow is on")
+        visitor.page.keyboard.press("Enter")  # once more: nothing is left to be done
+        assert visitor.store("a value") == "Stored on kubia-0."
+        visitor.wait_seen("kubia-0 has a new value")
+        assert [each for each in visitor.seen() if "value" in each] == ["kubia-0 has a new value"]
+        visitor.require_good_manners(refusals=1)
+
+
+def test_enter_after_the_token_stores_the_value_that_was_refused(chromium: Browser, guarded: Pod) -> None:
+    with visiting(chromium, guarded.url) as visitor:
+        visitor.store("a value")
+        visitor.page.keyboard.type(TOKEN)
+        visitor.page.keyboard.press("Enter")
+        visitor.wait_seen("kubia-0 has a new value")
+        assert visitor.rows()[0][2] == "a value"

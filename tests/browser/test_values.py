@@ -68,3 +68,19 @@ def test_without_javascript_too(
         assert visitor.page.locator("#rows td.value *").count() == 0
         assert visitor.page.locator("h1").count() == 1
         assert not visitor.errors
+
+
+def test_each_value_is_shown_as_it_is_whatever_was_there_before(
+    chromium: Browser, pod: Pod, tmp_path: Path
+) -> None:
+    with visiting(chromium, pod.url) as visitor:
+        for value in ("1 MiB", "a script", "not UTF-8", "one long word", "1 MiB"):
+            sent, shown = HOSTILE[value]
+            post(pod, sent, tmp_path / "value")
+            visitor.page.wait_for_function(
+                "shown => document.querySelector('#rows td.value').textContent === shown", arg=shown
+            )
+        subprocess.run(["curl", "-sf", "-X", "DELETE", f"{pod.url}/data"], check=True, capture_output=True)
+        visitor.wait_seen("kubia-0 has no value any more")
+        assert visitor.rows()[0][2] == "No data posted yet"
+        visitor.require_good_manners()

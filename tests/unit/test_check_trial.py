@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from kubia_pet.check.trial import NotTriedError, Trial
-from kubia_pet.client.errors import UnansweredError
+from kubia_pet.check.trial import Trial
+from kubia_pet.client.errors import NotTriedError, UnansweredError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import session
 
@@ -25,6 +25,7 @@ class SlowPod:
     writes: int = 0
     silent: bool = False
     away: list[int] = field(default_factory=list)  # the API server's answers in its place
+    limit: int = 1000
     written: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def get(self, request: web.Request) -> web.Response:
@@ -36,6 +37,10 @@ class SlowPod:
 
     async def put(self, request: web.Request) -> web.Response:
         body = await request.read()
+        if len(body) > self.limit:
+            return web.Response(status=413)
+        if request.headers.get("If-Match") == '"-"':  # it asks, and changes nothing
+            return web.Response(status=412)
         self.writes += 1
         self.written.set()
         number = self.writes
@@ -99,6 +104,19 @@ async def test_a_write_whose_answer_never_came_is_looked_for_again(
     await trial.end()
     assert trial.left == []
     assert pod.value == b"before"
+
+
+async def test_nothing_is_written_over_a_value_that_could_not_be_put_back(
+    slow: tuple[SlowPod, PodClient],
+) -> None:
+    pod, client = slow
+    pod.value = large = b"x" * (pod.limit + 1)
+    trial = Trial([client])
+    (part,) = await trial.begin()
+    assert isinstance(part.refusal, NotTriedError)
+    await trial.end()
+    assert trial.left == []
+    assert (pod.value, pod.writes) == (large, 0)
 
 
 async def test_a_value_of_somebody_else_stays(slow: tuple[SlowPod, PodClient]) -> None:

@@ -41,8 +41,8 @@ class ClusterState:
 class Snapshots:
     """Takes them, for one pod.
 
-    `cluster` is None where it looks for no peers, `faults` where none can be set. `own_ledger` gives the
-    members of this pod's own `/ledger`.
+    `cluster` is None where it looks for no peers, `faults` where none can be set. `own_ledger` gives of
+    this pod's own `/ledger` the members that are shown.
     """
 
     def __init__(

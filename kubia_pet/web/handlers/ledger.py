@@ -56,9 +56,26 @@ class LedgerHandlers:
 
     def members(self) -> dict[str, Any]:
         """All of it, for JSON."""
-        verdict = self._witnesses.verdict()
-        state, mount = self._ledger.state, self._volume.mount
-        record = state.record
+        state, record = self._ledger.state, self._ledger.state.record
+        of_now = self.of_now()
+        return {
+            "pod": self._pod,
+            "name": self._witnesses.name,
+            "volume": of_now["volume"] | {"fsync": self._volume.fsyncs.members()},
+            "start": of_now["start"],
+            "commit": state.commit
+            and {"start": state.commit.start, "count": state.commit.count, "digest": state.commit.digest},
+            "verdict": of_now["verdict"],
+            "fault": state.fault,
+            "starts": [asdict(start) for start in record.starts] if record else [],
+            "witnesses": [
+                {"peer": name, **asdict(sighting)} for name, sighting in self._witnesses.sightings.items()
+            ],
+        }
+
+    def of_now(self) -> dict[str, Any]:
+        """The members that say nothing of earlier starts nor of peers: few, for who asks often."""
+        record = self._ledger.state.record
         volume = (
             {
                 "id": record.volume,
@@ -70,16 +87,7 @@ class LedgerHandlers:
             else {"id": None, "parent": None, "created": None, "age_seconds": None}
         )
         return {
-            "pod": self._pod,
-            "name": self._witnesses.name,
-            "volume": volume | {"mount": asdict(mount), "fsync": self._volume.fsyncs.members()},
+            "volume": volume | {"mount": asdict(self._volume.mount)},
             "start": asdict(record.start) if record else None,
-            "commit": state.commit
-            and {"start": state.commit.start, "count": state.commit.count, "digest": state.commit.digest},
-            "verdict": verdict.members(),
-            "fault": state.fault,
-            "starts": [asdict(start) for start in record.starts] if record else [],
-            "witnesses": [
-                {"peer": name, **asdict(sighting)} for name, sighting in self._witnesses.sightings.items()
-            ],
+            "verdict": self._witnesses.verdict().members(),
         }

@@ -59,7 +59,7 @@ def _row_of(answer: PeerResult) -> bytes:
 def _row(pod: str, state: str, value: str = "") -> bytes:
     return (
         f'<tr role="row"><th scope="row" role="rowheader">{escape(pod)}</th>'
-        f'<td role="cell" data-th="State">{escape(state)}</td>'
+        f'<td role="cell" class="state" data-th="State">{escape(state)}</td>'
         f'<td role="cell" class="value" data-th="Value">{escape(value)}</td></tr>\n'
     ).encode()
 
