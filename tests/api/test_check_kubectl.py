@@ -296,13 +296,13 @@ def test_a_login_may_ask_whoever_sits_at_the_terminal(api: ApiServer, tmp_path: 
         [*PROGRAM, "check", "--namespace", NAMESPACE, "--output=json"],
         stdin=theirs,
         stdout=subprocess.PIPE,
-        stderr=theirs,
+        stderr=subprocess.PIPE,
         env=env,
     ) as running:
         os.close(theirs)
         asked = b""
         while b"Your code: " not in asked:
-            asked += os.read(ours, 1000)
+            asked += os.read(running.stderr.fileno(), 1000) if running.stderr else b""
         os.write(ours, b"4711\n")
         printed, _ = running.communicate(timeout=60)
     os.close(ours)
