@@ -1,6 +1,7 @@
 """The report for people: a table that fills while the checks run, then what is wrong and the way out."""
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -49,8 +50,12 @@ class LiveTable(Progress):
 
 @contextmanager
 def progress(console: Console, checks: Sequence[str]) -> Iterator[Progress]:
-    """What to tell how the run goes: drawn on a terminal, nothing elsewhere."""
-    if not console.file.isatty():  # rich takes FORCE_COLOR for a terminal, which a log has too
+    """What to tell how the run goes: drawn on a terminal, nothing elsewhere.
+
+    Nor where the report goes elsewhere: such a command may be in the background of one that is typed in.
+    """
+    # rich takes FORCE_COLOR for a terminal, which a log has too.
+    if not (console.file.isatty() and sys.stdout.isatty()):
         yield Progress()
         return
     with Live(console=console, transient=True) as live:
