@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -24,6 +24,7 @@ class Pod:
         self.answer = answer
         self.asked = 0
         self.port = 0
+        self.serving: set[asyncio.Task[None]] = set()
 
     def says(self, version: int) -> list[PeerResult]:
         """That its ledger is of this version."""
@@ -31,12 +32,19 @@ class Pod:
         return [PeerResult(peer, ledger_version=str(version))]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving.add(task)
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 self.asked += 1
                 writer.write(self.answer)
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 @asynccontextmanager
@@ -46,6 +54,7 @@ async def serving(answer: bytes) -> AsyncIterator[Pod]:
     pod.port = server.sockets[0].getsockname()[1]
     async with server:
         yield pod
+        await asyncio.gather(*pod.serving)  # whoever asked has closed its connections
 
 
 @asynccontextmanager
