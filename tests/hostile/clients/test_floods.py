@@ -53,8 +53,9 @@ def ask(url: str, method: str, path: str, body: bytes | None) -> int:
 )
 async def test_values_that_do_not_come_keep_nobody_out(tmp_path: Path, flood: dict[str, int]) -> None:
     with Pod(tmp_path / "data") as pod:
-        quiet = use(pod.url, 1)
         before = sockets(pod.process.pid)
+        quiet = use(pod.url, 1)
+        until("their connections to be closed", lambda: sockets(pod.process.pid) <= before)
         with SwarmProcess(pod.url, **flood):
             most = before + min(sum(flood.values()), 512)
             until("them to be let in", lambda: sockets(pod.process.pid) >= most, 20)
