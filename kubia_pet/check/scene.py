@@ -16,7 +16,7 @@ class Scene:
     def __init__(self, target: Target) -> None:
         self.target = target
         # A value could not be put back where it is the Service that chooses the pod of each request.
-        self.trial = Trial(() if "pods" in target.unseen else target.pods, may_remove=target.may_remove)
+        self.trial = Trial(target.apart, may_remove=target.may_remove)
         self._views: asyncio.Future[list[PodView]] | None = None
 
     async def views(self) -> Sequence[PodView]:

@@ -135,14 +135,6 @@ class Probe:
     async def _last_look(self) -> list[str]:
         """Judges each pod once more; those that do not answer, so that the last word on them is missing."""
         waited_for = asyncio.get_running_loop().time() + RESTORE_TIMEOUT
-        if self._service_only and self._target.connect:
-            left = set(self._account.pods)
-            while left and asyncio.get_running_loop().time() < waited_for:
-                async with self._target.connect() as any_pod:
-                    with contextlib.suppress(AskError):
-                        left -= await self._traffic.look_through(any_pod, left)
-                await asyncio.sleep(_TICK if left else 0)
-            return sorted(left)
 
         async def look(pod: PodClient) -> str | None:
             while not await self._try_look(pod):
@@ -151,6 +143,12 @@ class Probe:
                 await asyncio.sleep(_TICK)
             return None
 
-        return [
-            name for name in await in_parallel(self._target.pods, look, limit=len(self._target.pods)) if name
-        ]
+        pods = self._target.apart
+        left = [name for name in await in_parallel(pods, look, limit=max(1, len(pods))) if name]
+        others = set(self._account.pods) - {pod.name for pod in pods}
+        while self._target.connect and others and asyncio.get_running_loop().time() < waited_for:
+            async with self._target.connect() as any_pod:
+                with contextlib.suppress(AskError):
+                    others -= await self._traffic.look_through(any_pod, others)
+            await asyncio.sleep(_TICK if others else 0)
+        return sorted([*left, *others])

@@ -1,6 +1,7 @@
 """The end of a probe: every pod has the value again that is its own."""
 
 import contextlib
+import random
 from collections.abc import Sequence
 from functools import partial
 
@@ -20,11 +21,10 @@ _CONNECTIONS = 20  # tried, for each pod, to reach all of them through a Service
 
 async def restored(target: Target, kept: Kept, run: str, written: Sequence[str]) -> list[str]:
     """Puts the values back; a sentence for each pod where that failed. `written` are the pods in question."""
-    if "pods" not in target.unseen:
-        pods = [pod for pod in target.pods if pod.name in kept]
-        notes = await in_parallel(pods, partial(_restore, kept, run), limit=ASK_CONCURRENCY)
-        return [note for note in notes if note]
-    return await _through_the_service(target, kept, run, set(written))
+    pods = [pod for pod in target.apart if pod.name in kept]
+    notes = await in_parallel(pods, partial(_restore, kept, run), limit=ASK_CONCURRENCY)
+    others = set(written) - {pod.name for pod in target.apart}
+    return [note for note in notes if note] + await _through_the_service(target, kept, run, others)
 
 
 async def _restore(kept: Kept, run: str, pod: PodClient) -> str | None:
@@ -36,7 +36,7 @@ async def _restore(kept: Kept, run: str, pod: PodClient) -> str | None:
 
 
 async def _through_the_service(target: Target, kept: Kept, run: str, left: set[str]) -> list[str]:
-    """Connects anew until each pod was hit.
+    """Connects anew until each of these pods was hit.
 
     Each request may go to another pod. Whose the value is that was given is what everybody's list says, and
     that it is still there, the condition of what is written, makes that reach this very pod.
@@ -44,7 +44,7 @@ async def _through_the_service(target: Target, kept: Kept, run: str, left: set[s
     whose: dict[bytes, str] = {}
     met: dict[str, Stored] = {}
     for _ in range(_CONNECTIONS * (len(left) + 1)):
-        if target.connect is None:
+        if target.connect is None or not left:
             break
         async with target.connect() as pod:
             with contextlib.suppress(AskError):
@@ -53,14 +53,14 @@ async def _through_the_service(target: Target, kept: Kept, run: str, left: set[s
                         whose[data] = name
                     else:
                         left.discard(name)
-                now = await pod.data()
-                if now and (name := whose.get(now.data, "")) in kept:
-                    met[name] = now
+                # In step with a round robin it would meet the same pods again and again.
+                for _ in range(random.randint(1, 3)):  # noqa: S311 - no secret
+                    now = await pod.data()
+                    if now and (name := whose.get(now.data, "")) in kept:
+                        met[name] = now
             for name, now in tuple(met.items()):
                 with contextlib.suppress(AskError):
                     await replace(pod, now, kept.get(name))
                     left.discard(name)
                     del met[name]
-        if not left:
-            break
     return [f"{name} may still have this program's value: it was not reached again." for name in sorted(left)]

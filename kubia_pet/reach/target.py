@@ -47,6 +47,11 @@ class Target:
     kubectl: tuple[str, ...] = ()
     unseen: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def apart(self) -> tuple[PodClient, ...]:
+        """The pods that can be asked one by one: none where only their Service can be reached."""
+        return () if "pods" in self.unseen else self.pods
+
 
 async def last_words(target: Target, pod: str) -> str:
     """The last line of the pod's log, or of the one of its last start; empty where that cannot be seen."""

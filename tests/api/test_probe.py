@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.dns_server import SERVICE
 from tests.support.local_set import LocalSet
 from tests.support.pod import until
 from tests.support.prefix_proxy import PrefixProxy
@@ -272,6 +273,26 @@ def test_a_balancer_that_chooses_for_each_request_gives_each_pod_its_own_value_b
             seen = probe.end()
         assert (probe.exit, seen["through"], seen["notes"]) == (0, "public", [])
         assert [value(url) for url in urls] == [b"kubia-0", b"kubia-1"]
+
+
+def test_a_pod_that_the_dns_does_not_name_yet_gets_its_value_back_too(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=2) as pets:
+        first, other = pets.pods
+        for pod in pets.pods:
+            request("POST", pod.url, pod.name.encode())
+        named = pets.zone.pods.pop(f"{other.name}.{SERVICE}")
+        with (
+            PrefixProxy(first.url, "/any", other.url) as service,
+            Probing(*pets.inside, f"--public={service.url}", "--through=public") as probe,
+        ):
+            for pod in pets.pods:
+                probed(pod.url)
+            pets.zone.pods[f"{other.name}.{SERVICE}"] = named
+            for pod in pets.pods:
+                probed(pod.url, 100)
+            seen = probe.end()
+        assert (probe.exit, seen["unverified"], seen["notes"]) == (0, [], [])
+        assert [value(pod.url) for pod in pets.pods] == [b"kubia-0", b"kubia-1"]
 
 
 def test_where_only_the_service_can_be_reached_the_end_is_judged_too(tmp_path: Path) -> None:

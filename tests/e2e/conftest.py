@@ -1,5 +1,6 @@
 """What the tests on a cluster share: see README.md beside this file for what they read and need."""
 
+import itertools
 import json
 import os
 import re
@@ -62,11 +63,14 @@ def new_namespace(api: Proxy) -> Iterator[Callable[[str], Namespace]]:
         kubectl("delete", "namespace", name, "--wait=false")
 
 
+_numbers = itertools.count()
+
+
 @pytest.fixture
 def namespace(new_namespace: Callable[[str], Namespace], request: pytest.FixtureRequest) -> Namespace:
     """A namespace of this test's own."""
     words = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    return new_namespace(f"{words[:48].strip('-')}-{os.getpid()}")
+    return new_namespace(f"{words[:44].strip('-')}-{os.getpid()}-{next(_numbers)}")
 
 
 @pytest.fixture
