@@ -18,7 +18,7 @@ from tests.e2e.timeline import Look, Timeline
 
 __all__ = ["cables"]  # a fixture
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(1200)]
-DELETES = 100 if "KUBIA_PET_TORTURE" in os.environ else 20  # a hundred take eleven minutes
+DELETES = 100 if "KUBIA_PET_TORTURE" in os.environ else 10  # a hundred take eleven minutes
 Deploy = Callable[..., None]
 Figure = Callable[[str], None]
 SETTLED = 6.0  # seconds after which nothing changes any more, so that all that is wrong was seen
