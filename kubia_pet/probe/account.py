@@ -46,6 +46,10 @@ class Register:
         """What a read that begins now must see, or a later number: hand it to `read`."""
         return self._floor
 
+    def end(self) -> None:
+        """Its next answer is the last."""
+        self._silence.end()
+
     def answered(self) -> None:
         """The pod answered something useful."""
         self._silence.broken(self._clock())
@@ -145,6 +149,12 @@ class Account:
     def refused(self) -> None:
         """A request to a Service was answered with an error, or could not be sent."""
         self._nobodys.refused += 1
+
+    def end(self) -> None:
+        """Each pod is asked once more, and not as long as another one is waited for."""
+        self._silence.end()
+        for register in self._registers.values():
+            register.end()
 
     def snapshot(self) -> "Snapshot":
         """A copy that another thread may keep."""

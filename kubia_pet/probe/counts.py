@@ -26,20 +26,26 @@ class Counts:
 
 
 class Silence:
-    """The longest time between two answers, the one since the last included."""
+    """The longest time between two answers while answers are asked for, the one since the last included."""
 
     def __init__(self, now: float) -> None:
         self._last = now
         self._longest = 0.0
+        self._ending = self._ended = False
 
     def broken(self, now: float) -> None:
         """An answer came."""
         self._longest = self.longest(now)
         self._last = now
+        self._ended = self._ending
+
+    def end(self) -> None:
+        """Nothing is asked for any more, once one further answer has come."""
+        self._ending = True
 
     def longest(self, now: float) -> float:
         """Seconds."""
-        return max(self._longest, now - self._last)
+        return self._longest if self._ended else max(self._longest, now - self._last)
 
 
 @dataclass(frozen=True)

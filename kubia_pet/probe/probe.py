@@ -54,6 +54,7 @@ class Probe:
         try:
             await self._remember()
             await self._until(stop, seconds, watch)
+            self._account.end()
             unverified = await self._last_look()
             snapshot = self._account.snapshot()
         except* UnreachableError as errors:

@@ -161,6 +161,26 @@ def test_the_longest_time_without_an_answer_has_the_one_that_lasts_in_it(
     assert register.counts().longest_without_answer == 7.5
 
 
+def test_whoever_has_answered_at_the_end_is_not_silent_while_another_pod_is_waited_for(clock: Clock) -> None:
+    account = Account(clock)
+    for pod in ("kubia-0", "kubia-1"):
+        account.register(pod).answered()
+    clock.now += 3
+    account.answered()
+    account.end()
+    account.register("kubia-0").answered()
+    account.answered()
+    clock.now += 17
+    account.register("kubia-1").answered()
+    clock.now += 5
+    snapshot = account.snapshot()
+    assert {pod: counts.longest_without_answer for pod, counts in snapshot.pods.items()} == {
+        "kubia-0": 3.0,
+        "kubia-1": 20.0,
+    }
+    assert snapshot.total.longest_without_answer == 3.0
+
+
 def test_the_total_has_everybodys_numbers_and_a_silence_of_its_own(clock: Clock) -> None:
     account = Account(clock)
     account.register("kubia-0").acknowledged(1, meant_for="")
