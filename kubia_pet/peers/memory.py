@@ -42,6 +42,7 @@ class WitnessMemory:
         self._start = state.record.start.id
         heard, self._seen = self._seen, dict(state.witness)
         self._told.clear()
+        self._findings.clear()  # another volume's
         for name, sightings in heard.items():
             for sighting in sightings:
                 self.saw(name, sighting)
@@ -93,7 +94,7 @@ class WitnessMemory:
     async def flush(self) -> None:
         """Writes it now. Raises StoreError."""
         self.load()
-        start, seen, (findings, self._findings) = self._start, dict(self._seen), (self._findings, [])
+        start, seen, findings = self._start, dict(self._seen), tuple(self._findings)
 
         def write() -> None:
             record = self._ledger.state.record
@@ -105,3 +106,4 @@ class WitnessMemory:
                 self._ledger.remember(seen)
 
         await self._store.between_commits(write)
+        self._findings = [each for each in self._findings if each not in findings]
