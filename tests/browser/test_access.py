@@ -30,7 +30,7 @@ def test_axe_finds_nothing_while_all_is_well_nor_while_a_pod_is_gone(
         visitor.store("a value")
         assert visitor.axe() == []
         os.kill(pets.pids()["kubia-2"], signal.SIGKILL)
-        visitor.page.wait_for_selector(".pod.gone")
+        visitor.page.wait_for_selector(".pod.silent, .pod.gone")
         assert visitor.axe() == []
         visitor.wait_seen("kubia-2 is back.*")
         assert visitor.axe() == []
@@ -183,7 +183,7 @@ def test_a_hidden_page_closes_its_stream_and_opens_it_when_it_is_looked_at_again
 def test_how_long_a_pod_was_away_is_not_said_where_nobody_watched(chromium: Browser, pets: LocalSet) -> None:
     with visiting(chromium, pets.url(0)) as visitor:
         os.kill(pets.pids()["kubia-2"], signal.SIGKILL)
-        visitor.page.wait_for_selector(".pod.gone")
+        visitor.page.wait_for_selector(".pod.silent, .pod.gone")
         _hide(visitor, hidden=True)
         visitor.page.wait_for_timeout(1000)  # in which it may be back: nobody sees it
         _hide(visitor, hidden=False)
