@@ -14,9 +14,20 @@ def read_token(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_TOKEN_BYTES + 1)
-        token = content.decode().strip()
     except OSError as error:
-        raise TokenUnusableError(f"The token file {path} cannot be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
+    return token_in(content, path)
+
+
+def unreadable(path: Path, error: OSError) -> TokenUnusableError:
+    """What to raise where the file cannot be read."""
+    return TokenUnusableError(f"The token file {path} cannot be read: {error.strerror}.")
+
+
+def token_in(content: bytes, path: Path) -> str:
+    """The token in the file's content, of which MAX_TOKEN_BYTES and one more are enough."""
+    try:
+        token = content.decode().strip()
     except UnicodeDecodeError as error:
         raise TokenUnusableError(f"The token file {path} is not UTF-8 text.") from error
     if not token:

@@ -6,10 +6,11 @@ import logging
 from pathlib import Path
 from typing import Self
 
+import aiofiles
 from aiohttp import web
 
-from kubia_pet.limits import TOKEN_INTERVAL
-from kubia_pet.token_file import TokenUnusableError, read_token
+from kubia_pet.limits import MAX_TOKEN_BYTES, TOKEN_INTERVAL
+from kubia_pet.token_file import TokenUnusableError, token_in, unreadable
 from kubia_pet.web.problem import Code, ProblemError
 
 log = logging.getLogger(__name__)
@@ -83,4 +84,10 @@ class Token:
 
 
 async def _read(path: Path) -> bytes:
-    return (await asyncio.to_thread(read_token, path)).encode()
+    """As `read_token`, without holding the event loop."""
+    try:
+        async with aiofiles.open(path, "rb") as file:
+            content = await file.read(MAX_TOKEN_BYTES + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return token_in(content, path).encode()
