@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from kubia_pet.client.errors import AskError, OtherValueError, RefusedError
 from kubia_pet.client.pod import PodClient, Stored
+from kubia_pet.reach.hopeless import HOPELESS
 
 OTHER_RUN = (
     "has the value of another check or probe: let that one end first; where it was killed, store the pod's "
     "own value again, or remove this one (DELETE /data)"
 )
 _PAUSE = 0.25  # seconds until a pod that does not answer is asked again
-_FINAL = {401, 403, 405, 413}  # a pod that is away for a moment is the API server's 400, 404 or 429
 
 
 def is_a_runs(data: bytes) -> bool:
@@ -37,7 +37,8 @@ async def put_back(
                     continue
                 except AskError as error:
                     said = error
-                    if isinstance(error, RefusedError) and error.status in _FINAL:
+                    # A pod that is away for a moment is the API server's 400, 404 or 429.
+                    if isinstance(error, RefusedError) and error.status in HOPELESS:
                         break
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:

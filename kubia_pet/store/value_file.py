@@ -40,9 +40,8 @@ class ValueFile:
         self._directory = os.fsencode(path.absolute())
         self._absolute = os.fsencode(path.absolute() / FILE)
         self._seen: Seen | None = None  # where looks at once can be
-        self._commit: Commit | None = (
-            None  # of that one: to change it changes the file's time, too, or makes us forget it
-        )
+        # Of that one: to change it changes the file's time, too, or makes us forget it.
+        self._commit: Commit | None = None
 
     def read(self, directory: int) -> Content | None:
         """What it holds; None where there is none. Raises ValueUnreadableError, or VolumeUnavailableError."""

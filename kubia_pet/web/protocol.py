@@ -21,9 +21,8 @@ from kubia_pet.web.connections import Connections
 from kubia_pet.web.problem import NOT_HTTP, SERVER, ProblemError
 from kubia_pet.web.replay import Answers, ReplayingProtocol, is_large
 
-_NEVER = (
-    3.2e8  # seconds to aiohttp's own deadline for idle connections, which does not see replays: ours does
-)
+# Seconds to aiohttp's own deadline for idle connections, which does not see replays: ours does.
+_NEVER = 3.2e8
 log = logging.getLogger(__name__)
 
 
@@ -100,9 +99,8 @@ class Connection(ReplayingProtocol):
         self._timeout = timeout
         self._overdue: asyncio.TimerHandle | None = None
         self._aborted = False
-        self._wire: asyncio.Transport | None = (
-            None  # also while aiohttp, which closes it, knows none any more
-        )
+        # Also while aiohttp, which closes it, knows none any more.
+        self._wire: asyncio.Transport | None = None
 
     def abort(self) -> None:
         """Ends it at once, even before it was made."""

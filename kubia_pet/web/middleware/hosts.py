@@ -8,9 +8,8 @@ from aiohttp import web
 from kubia_pet.web.problem import ProblemError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
-_TARGET = re.compile(
-    r"https?://(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE
-)  # RFC 9112 §3.2.2: it counts, not Host
+# RFC 9112 §3.2.2: it counts, not Host.
+_TARGET = re.compile(r"https?://(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
 _PORT = re.compile(r":\d*$")
 
 
