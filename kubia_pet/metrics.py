@@ -140,8 +140,7 @@ class Metrics:
 
     def readiness(self, *, ready: bool, fault: FaultKind | None) -> None:
         """Notes whether the pod is ready, and what fault its volume has."""
-        not_ready_on_purpose = self._on_purpose is not None and self._on_purpose.has(Fault.NOT_READY)
-        self._ready.set(ready and not not_ready_on_purpose)
+        self._ready.set(ready)
         for kind in FaultKind:
             self._faults.labels(kind).set(kind is fault)
 

@@ -10,11 +10,12 @@ from kubia_pet.model.moment import now
 
 @dataclass(frozen=True)
 class Identity:
-    """Who starts: the pod's full name, its UID, its node; None what is not known."""
+    """Who starts: the pod's full name, its UID, its node, that machine's boot; None what is not known."""
 
     name: str | None = None
     pod_uid: str | None = None
     node: str | None = None
+    boot_id: str | None = None
 
 
 @dataclass(frozen=True)

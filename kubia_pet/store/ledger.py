@@ -18,7 +18,6 @@ from kubia_pet.store import ledger_file
 from kubia_pet.store.atomic_file import sync
 from kubia_pet.store.commit_number import CommitSlots, set_number
 from kubia_pet.store.errors import reason
-from kubia_pet.store.host import boot_id
 from kubia_pet.store.ledger_file import DamagedError
 
 log = logging.getLogger(__name__)
@@ -177,7 +176,7 @@ class Ledger:
         end = None if before is None else "graceful" if before.ended else "killed"
         number = 1 if before is None else before.start.number + 1
         me = self.identity
-        return Start(number, secrets.token_hex(8), now(), me.pod_uid, me.node, boot_id(), end)
+        return Start(number, secrets.token_hex(8), now(), me.pod_uid, me.node, me.boot_id, end)
 
     def _adopted(self, record: Record, digest: str | None, *, new: bool = False) -> Record:
         if new:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -13,12 +12,12 @@ from kubia_pet.config import Settings
 from kubia_pet.discovery import Discovery, Resolver
 from kubia_pet.limits import MAX_STORED_BYTES
 from kubia_pet.metrics import Metrics
-from kubia_pet.model.fault import Fault, Faults
+from kubia_pet.model.fault import Faults
 from kubia_pet.model.ledger_state import Identity
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.peers.ledgers import PeerLedgers
 from kubia_pet.peers.witnesses import Witnesses
-from kubia_pet.store import Ledger, Store, StoreError, Volume
+from kubia_pet.store import Ledger, Store, Volume
 from kubia_pet.store.faults import FaultyVolume
 from kubia_pet.web.body import BodyReader
 from kubia_pet.web.changes import ChangeLog
@@ -36,6 +35,7 @@ from kubia_pet.web.handlers import (
 from kubia_pet.web.lifecycle import Lifecycle
 from kubia_pet.web.middleware import Admission, FaultInjection, Hosts, Instrumentation, Pipeline
 from kubia_pet.web.problem import SERVER
+from kubia_pet.web.readiness import Readiness
 from kubia_pet.web.route import register
 from kubia_pet.web.token import Token
 
@@ -46,13 +46,14 @@ FAULTS: web.AppKey[Faults | None] = web.AppKey("FAULTS")
 
 
 def build(
-    settings: Settings, *, pod: str, service: str | None, port: int, name: str | None = None
+    settings: Settings, *, pod: str, service: str | None, port: int, identity: Identity | None = None
 ) -> web.Application:
     """The application of one pod: its name, its headless service (None: no peers), the port it listens on.
 
-    `name` is its full name, None where it has none. Its store is open, and locked, from start-up to clean-up.
+    `identity` is what its ledger says of it. Its store is open, and locked, from start-up to clean-up.
     """
-    ledger = Ledger(Identity(name, settings.pod_uid, settings.node), adopt=settings.adopt)
+    ledger = Ledger(identity, adopt=settings.adopt)
+    name = ledger.identity.name
     volume = Volume(settings.data_dir, max(settings.max_value, MAX_STORED_BYTES), ledger)
     faults = Faults() if settings.faults else None
     metrics = Metrics(faults)
@@ -62,7 +63,11 @@ def build(
         lock_wait=settings.lock_wait,
         observer=metrics,
     )
-    ready = partial(_is_ready, store, faults)
+    lifecycle = Lifecycle()
+
+    async def ready() -> bool:
+        return await readiness.holds()
+
     discovery = _discovery(settings, metrics, ready, pod=pod, service=service, port=port) if service else None
     witnesses = Witnesses(
         store,
@@ -75,12 +80,16 @@ def build(
         observer=metrics,
     )
     cluster = _cluster(settings, discovery, metrics, witnesses) if discovery is not None else None
-    lifecycle, connections = Lifecycle(), Connections(settings.client_timeout, settings.max_connections)
+    refusing = witnesses if settings.refuse_foreign_volume else None
+    readiness = Readiness(pod, store, lifecycle, faults=faults, refusing=refusing)
+    connections = Connections(settings.client_timeout, settings.max_connections)
     bodies = BodyReader(connections, limit=settings.max_value, timeout=settings.body_timeout)
     changes = ChangeLog()
     ledgers = LedgerHandlers(pod, volume, ledger, witnesses)
     peer_ledgers = PeerLedgers(timeout=settings.peer_timeout, connect_timeout=settings.connect_timeout)
-    snapshots = Snapshots(pod, store, cluster, peer_ledgers, own_ledger=ledgers.of_now, faults=faults)
+    snapshots = Snapshots(
+        pod, store, readiness, cluster, peer_ledgers, own_ledger=ledgers.of_now, faults=faults
+    )
     broadcaster = Broadcaster(snapshots.take, lifecycle, pod=pod, observer=metrics)
     handlers = (
         ValueHandlers(pod, store, witnesses, bodies, changes),
@@ -88,14 +97,7 @@ def build(
         EventHandlers(
             pod, broadcaster, lifecycle, most=settings.max_watchers, patience=settings.client_timeout
         ),
-        OpsHandlers(
-            pod,
-            store,
-            metrics,
-            lifecycle,
-            refusing=witnesses if settings.refuse_foreign_volume else None,
-            with_faults=settings.faults,
-        ),
+        OpsHandlers(store, metrics, readiness, with_faults=settings.faults),
         ledgers,
         *((FaultHandlers(pod, faults),) if faults is not None else ()),
     )
@@ -118,7 +120,7 @@ def build(
     )
     app.middlewares.append(pipeline.handle)
     if faults is not None:
-        injection = FaultInjection(faults, peer_timeout=settings.peer_timeout)
+        injection = FaultInjection(routes, faults, peer_timeout=settings.peer_timeout)
         app.middlewares.append(injection.handle)
         app.on_response_prepare.append(injection.mark)
     app.on_cleanup.append(changes.end)
@@ -156,16 +158,6 @@ def _cluster(settings: Settings, discovery: Discovery, metrics: Metrics, witness
 
 async def _say_who_answers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = SERVER
-
-
-async def _is_ready(store: Store, faults: Faults | None) -> bool:
-    if faults is not None and faults.has(Fault.NOT_READY):
-        return False
-    try:
-        await store.check()
-    except StoreError:
-        return False
-    return True
 
 
 def _held(part: AbstractAsyncContextManager[Any]) -> Callable[[web.Application], AsyncIterator[None]]:

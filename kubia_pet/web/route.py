@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from kubia_pet.model.fault import Fault
 from kubia_pet.web.body import expect_nothing
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -20,6 +21,7 @@ class Route:
     `changes`: it changes something, so that no page of another site may ask for it.
     `stream`: its answer lasts for as long as its client likes. It is not busy meanwhile, is not waited for at
     the end but cancelled, and its time is no latency.
+    `faults`: those that its answers show. `for_peers`: peers ask it, and meet what is set for them.
     """
 
     method: str
@@ -30,6 +32,8 @@ class Route:
     takes_body: bool = False
     changes: bool = False
     stream: bool = False
+    faults: tuple[Fault, ...] = ()
+    for_peers: bool = False
 
 
 async def _nothing(_: web.Request) -> web.StreamResponse:

@@ -22,6 +22,8 @@ from kubia_pet.limits import (
     UNASKED_TIME,
 )
 from kubia_pet.model.fault import Fault, Faults
+from kubia_pet.model.ledger_state import Identity
+from kubia_pet.store.host import boot_id
 from kubia_pet.web.app import CONNECTIONS, FAULTS, LIFECYCLE, METRICS, build
 from kubia_pet.web.lifecycle import State
 from kubia_pet.web.listener import listen, permitted, url_of
@@ -41,7 +43,8 @@ async def serve(settings: Settings, *, pod: str, service: str | None, name: str 
     stopping = stop_signals()
     listener = listen(settings)
     port = listener.getsockname()[1]
-    app = build(settings, pod=pod, service=service, port=port, name=name)
+    identity = Identity(name, settings.pod_uid, settings.node, await boot_id())
+    app = build(settings, pod=pod, service=service, port=port, identity=identity)
     # Requests in flight were waited for when it cleans up: what is left then has one more second.
     runner = web.AppRunner(app, shutdown_timeout=0.5)
     starting = asyncio.create_task(runner.setup())

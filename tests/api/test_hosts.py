@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kubia_pet.config import Settings
+from kubia_pet.model.ledger_state import Identity
 from kubia_pet.web.app import build
 from tests.hostile.clients.raw_http import body_of, exchange, request, statuses
 from tests.support.dns_server import NAME
@@ -107,7 +108,7 @@ async def test_so_it_does_for_another_sets_pod_behind_the_same_service(member: P
 async def test_where_the_service_is_an_alias_the_own_name_tells_the_others(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, nameserver=("127.0.0.1", 1), dns_timeout=0.1)
     name = f"kubia-0.{NAME}"
-    app = build(settings, pod="kubia-0", service="pets.example", port=8080, name=name)
+    app = build(settings, pod="kubia-0", service="pets.example", port=8080, identity=Identity(name))
     async with serving(app) as (url, _):
         for host, expected in {
             f"kubia-1.{NAME}": 421,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.events import watching
 from tests.support.local_set import LocalSet
 from tests.support.pod import Pod, until
 
@@ -153,7 +154,7 @@ def test_a_volume_of_another_pod_is_swapped_until_it_is_given_back_or_adopted(
         assert verdict(pod.url) != "swapped"
 
 
-def test_a_pod_that_refuses_a_foreign_volume_is_alive_and_not_ready_until_it_is_adopted(
+async def test_a_pod_that_refuses_a_foreign_volume_is_alive_and_not_ready_until_it_is_adopted(
     start: Callable[..., Pod],
 ) -> None:
     with start(*ALONE) as pod:
@@ -163,6 +164,10 @@ def test_a_pod_that_refuses_a_foreign_volume_is_alive_and_not_ready_until_it_is_
         status, said = ask(f"{pod.url}/readyz")
         assert status == 503
         assert "another pod's volume" in said
+        assert "kubia_pet_ready 0.0" in ask(f"{pod.url}/metrics")[1]
+        async with watching(pod.url) as watch:
+            own = (await watch.next()).data["peers"][0]
+        assert (own["state"], own["error"]["message"]) == ("not-ready", said.strip())
         assert ask(f"{pod.url}/healthz")[0] == 200
         assert ask(f"{pod.url}/data") == (200, "of kubia-0")
         assert adopt(pod.url).returncode == 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from kubia_pet.limits import MAX_EVENT_BYTES, OFFLOAD_BYTES
 from kubia_pet.model.diagnostic import ErrorCode
-from kubia_pet.model.fault import DESCRIPTIONS, Fault, Faults
+from kubia_pet.model.fault import DESCRIPTIONS, Faults
 from kubia_pet.model.ledger_summary import LedgerSummary, summary_of
 from kubia_pet.model.peer import Peer
 from kubia_pet.model.value import Value
@@ -17,6 +17,7 @@ from kubia_pet.peers.ledgers import PeerLedgers
 from kubia_pet.peers.result import PeerResult
 from kubia_pet.store import Store, StoreError
 from kubia_pet.web.escaping import preview
+from kubia_pet.web.readiness import Readiness
 from kubia_pet.web.render import Overview
 
 Members = dict[str, object]  # of a JSON object
@@ -49,6 +50,7 @@ class Snapshots:
         self,
         pod: str,
         store: Store,
+        readiness: Readiness,
         cluster: Cluster | None,
         ledgers: PeerLedgers,
         *,
@@ -59,6 +61,7 @@ class Snapshots:
         self._faults = faults
         self._epoch = time.time() - time.monotonic()
         self._store = store
+        self._readiness = readiness
         self._ledgers = ledgers
         self._own_ledger = own_ledger
         self._cluster = cluster
@@ -80,8 +83,8 @@ class Snapshots:
 
     async def _read(self) -> "Own":
         ledger = summary_of(self._own_ledger())
-        if self._faults is not None and self._faults.has(Fault.NOT_READY):
-            return Own(None, DESCRIPTIONS[Fault.NOT_READY], ledger)
+        if (obstacle := self._readiness.obstacle()) is not None:
+            return Own(None, str(obstacle), ledger)
         try:
             return Own(await self._store.read(), None, ledger)
         except StoreError as error:

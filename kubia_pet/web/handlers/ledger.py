@@ -29,8 +29,8 @@ class LedgerHandlers:
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
-            Route("GET", "/ledger", self.show),
-            Route("GET", "/ledger/peers/{name}", self.testify, essential=True),
+            Route("GET", "/ledger", self.show, for_peers=True),
+            Route("GET", "/ledger/peers/{name}", self.testify, essential=True, for_peers=True),
             Route("POST", "/ledger/adopt", self.adopt, changes=True),
         ]
 

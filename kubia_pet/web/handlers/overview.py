@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from kubia_pet.model.fault import OF_READS
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.peers.witnesses import Witnesses
 from kubia_pet.store import Store, StoreError
@@ -34,7 +35,10 @@ class OverviewHandlers:
 
     def routes(self) -> list[Route]:
         """Where they are."""
-        return [Route("GET", "/", self.overview), Route("GET", "/peers", self.peers)]
+        return [
+            Route("GET", "/", self.overview, faults=OF_READS, for_peers=True),
+            Route("GET", "/peers", self.peers),
+        ]
 
     async def overview(self, request: web.Request) -> web.Response:
         """This pod's value, then the cluster's: the page for a browser, text or JSON for all else."""

@@ -5,6 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
+from kubia_pet.model.fault import OF_CHANGES, OF_READS
 from kubia_pet.model.testimony import PEER, VERDICT
 from kubia_pet.model.value import NO_VALUE
 from kubia_pet.peers.witnesses import Witnesses
@@ -33,12 +34,12 @@ class ValueHandlers:
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
-            Route("POST", "/", self.write, takes_body=True, changes=True),
-            Route("PUT", "/", self.write, takes_body=True, changes=True),
-            Route("DELETE", "/", self.remove, changes=True),
-            Route("GET", "/data", self.data, essential=True),
-            Route("PUT", "/data", self.write, takes_body=True, changes=True),
-            Route("DELETE", "/data", self.remove, changes=True),
+            Route("POST", "/", self.write, takes_body=True, changes=True, faults=OF_CHANGES),
+            Route("PUT", "/", self.write, takes_body=True, changes=True, faults=OF_CHANGES),
+            Route("DELETE", "/", self.remove, changes=True, faults=OF_CHANGES),
+            Route("GET", "/data", self.data, essential=True, faults=OF_READS, for_peers=True),
+            Route("PUT", "/data", self.write, takes_body=True, changes=True, faults=OF_CHANGES),
+            Route("DELETE", "/data", self.remove, changes=True, faults=OF_CHANGES),
         ]
 
     async def write(self, request: web.Request) -> web.Response:

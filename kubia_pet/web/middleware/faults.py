@@ -1,28 +1,27 @@
 """Faults of HTTP: what peers and probes meet while one is set."""
 
 import asyncio
-import re
 import time
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from kubia_pet.limits import FAULT_POLL_INTERVAL, MAX_UNANSWERED_TIME, SLOWNESS
 from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.web.problem import Code, ProblemError
-from kubia_pet.web.route import Handler, is_from_peer
+from kubia_pet.web.route import NO_ROUTE, Handler, Route, is_from_peer
 
 HEADER = "Kubia-Pet-Fault"
-_OF_PROBES = (Fault.DISK_FULL, Fault.DISK_READ_ONLY, Fault.DISK_ERROR, Fault.DISK_SLOW)
-_OF_READS = (Fault.DISK_ERROR, Fault.DISK_SLOW, Fault.FORGET)
-_OF_CHANGES = (*_OF_PROBES, Fault.FORGET)
 _OF_PEERS = (Fault.SLOW, Fault.UNREACHABLE)
-_PEERS_ASK = re.compile(r"/|/data|/ledger(/peers/.*)?")
 
 
 class FaultInjection:
     """A middleware that is only there where faults may be set."""
 
-    def __init__(self, faults: Faults, *, peer_timeout: float) -> None:
+    def __init__(
+        self, routes: Mapping[web.AbstractRoute, Route], faults: Faults, *, peer_timeout: float
+    ) -> None:
+        self._routes = routes
         self._faults = faults
         self._slow = SLOWNESS * peer_timeout
 
@@ -31,7 +30,7 @@ class FaultInjection:
         """Refuses a probe, keeps a peer waiting, or does nothing."""
         for fault in self._touching(request):
             match fault:
-                case Fault.NOT_READY | Fault.NOT_ALIVE:
+                case Fault.NOT_ALIVE:
                     raise ProblemError(503, f"The fault {fault} is set.", code=Code.ON_PURPOSE)
                 case Fault.SLOW:
                     await self._wait(request, fault, self._slow)
@@ -42,7 +41,7 @@ class FaultInjection:
                             request.transport.abort()
                         raise ProblemError(503, f"The fault {fault} is set.")  # for the metrics
                 case _:
-                    pass  # the volume has it
+                    pass  # readiness and the volume have the others
         return await handler(request)
 
     async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -51,17 +50,8 @@ class FaultInjection:
             response.headers[HEADER] = ", ".join(names)
 
     def _touching(self, request: web.Request) -> list[Fault]:
-        match request.path:
-            case "/readyz":
-                touching: tuple[Fault, ...] = (Fault.NOT_READY, *_OF_PROBES)
-            case "/healthz":
-                touching = (Fault.NOT_ALIVE,)
-            case "/" | "/data":
-                touching = _OF_READS if request.method in ("GET", "HEAD") else _OF_CHANGES
-            case _:
-                touching = ()
-        if is_from_peer(request) and _PEERS_ASK.fullmatch(request.path):
-            touching += _OF_PEERS
+        route = self._routes.get(request.match_info.route, NO_ROUTE)
+        touching = route.faults + (_OF_PEERS if route.for_peers and is_from_peer(request) else ())
         return [fault for fault in touching if self._faults.has(fault)]
 
     async def _wait(self, request: web.Request, fault: Fault, seconds: float) -> None:
