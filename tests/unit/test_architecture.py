@@ -20,6 +20,39 @@ def rooms() -> dict[str, set[str]]:
     return found
 
 
+def arrows() -> dict[str, set[str]]:
+    """What the picture draws: of each package or module of the top those to which its arrows lead."""
+    picture = DOCUMENT.partition("```mermaid")[2].partition("```")[0]
+    found: dict[str, set[str]] = {}
+    for line in picture.splitlines():
+        begins, arrow, ends = re.sub(r"\[.*?\]", "", line).partition(" --> ")
+        for begin in begins.split("&") if arrow else ():
+            found.setdefault(begin.strip(), set()).update(end.strip() for end in ends.split("&"))
+    return found
+
+
+def imports() -> dict[str, set[str]]:
+    """The same of the code."""
+    found: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        begin = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        names = re.findall(r"^\s*(?:from|import) kubia_pet(?:\.| import )(\w+)", path.read_text(), re.MULTILINE)
+        found.setdefault(begin, set()).update({*names} - {begin, "__version__"})
+    return found
+
+
+def reachable(begin: str, drawn: dict[str, set[str]]) -> set[str]:
+    """All to which arrows lead from here, one after the other."""
+    seen: set[str] = set()
+    following = [begin]
+    while following:
+        ends = drawn.get(following.pop(), set()) - seen
+        seen |= ends
+        following += ends
+    return seen
+
+
+FOR_ALL = {"aio", "limits", "model"}
 COMMANDS = {"check", "probe", "kubia-pet"}  # that a description names, too
 
 
@@ -43,3 +76,17 @@ def test_every_function_that_is_named_after_a_module_is_in_it() -> None:
     for path, name in steps:
         source = (PACKAGE / path).read_text()
         assert re.search(rf"^(?: *(?:async )?def|class) {name}\b", source, re.MULTILINE), f"{path}: {name}"
+
+
+def test_every_arrow_of_the_picture_is_an_import() -> None:
+    drawn, there = arrows(), imports()
+    assert len(drawn) > 10
+    for begin, ends in drawn.items():
+        assert ends <= there[begin] or (ends == {"all"} and there[begin] <= FOR_ALL), begin
+
+
+def test_every_import_between_packages_follows_arrows_of_the_picture() -> None:
+    drawn = arrows()
+    for begin, ends in imports().items():
+        if begin not in {"__main__", *FOR_ALL}:
+            assert ends - FOR_ALL <= reachable(begin, drawn), begin
