@@ -35,7 +35,6 @@ class Connections:
         self._counted = 0
         self._half_closed: set[web.RequestHandler] = set()
         self._broken_off: set[web.RequestHandler] = set()
-        self._last: web.RequestHandler | None = None  # to have a request
         self._all_idle = asyncio.Event()
 
     def __len__(self) -> int:
@@ -52,7 +51,6 @@ class Connections:
 
     def begin(self, connection: web.RequestHandler, *, essential: bool = False) -> None:
         """It has a request."""
-        self._last = connection
         self.remove(connection)
         self.busy[connection] = not essential
         self._counted += not essential
@@ -97,10 +95,6 @@ class Connections:
         self.remove(connection)
         if connection.connected:
             self._idle.add(connection)
-
-    def is_alone(self, connection: web.RequestHandler) -> bool:
-        """Whether no other one has a request, or had one since the last of this one."""
-        return self._last is connection and not self.busy
 
     def lost(self, connection: web.RequestHandler) -> None:
         """Its client is gone."""

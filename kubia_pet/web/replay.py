@@ -45,7 +45,8 @@ _BODILESS = {204, 304}
 class Work(Generic[T]):
     """What a request asks for, given its body; its outcome is compared by ==.
 
-    `nowait()` is the outcome without waiting for anything, UNKNOWN where only `do` can tell.
+    `nowait()` is the outcome without waiting for anything, as `OncePerTurn` finds it; UNKNOWN where only `do`
+    can tell.
     """
 
     do: Callable[[bytes], asyncio.Future[T]]
@@ -244,12 +245,9 @@ class ReplayingProtocol(web.RequestHandler):
         super().data_received(data)
 
     def _replay(self, answer: _Answer, data: bytes) -> None:
-        """Finds the outcome at once if that can be, and answers before anything else happens.
-
-        Only while this client is alone: many who ask at the same time share more, and cost less.
-        """
+        """Finds the outcome at once if that can be, and answers before anything else happens."""
         began = time.monotonic()
-        outcome = answer.work.nowait() if self._connections.is_alone(self) else UNKNOWN
+        outcome = answer.work.nowait()
         if outcome is UNKNOWN:
             self._connections.begin(self, essential=answer.essential)
             self.working = answer.work.do(data[answer.head_size :])

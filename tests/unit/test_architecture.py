@@ -36,7 +36,9 @@ def imports() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in PACKAGE.rglob("*.py"):
         begin = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        names = re.findall(r"^\s*(?:from|import) kubia_pet(?:\.| import )(\w+)", path.read_text(), re.MULTILINE)
+        names = re.findall(
+            r"^\s*(?:from|import) kubia_pet(?:\.| import )(\w+)", path.read_text(), re.MULTILINE
+        )
         found.setdefault(begin, set()).update({*names} - {begin, "__version__"})
     return found
 

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from kubia_pet.aio.once_per_turn import OncePerTurn
 from kubia_pet.model.fault import OF_READS
 from kubia_pet.peers.gather import Cluster
 from kubia_pet.peers.witnesses import Witnesses
@@ -83,4 +84,4 @@ class OverviewHandlers:
 
 
 def _work(shared: SharedOverview) -> Work[bytes]:
-    return Work(lambda _: shared.submit(), shared.nowait)
+    return Work(lambda _: shared.submit(), OncePerTurn(shared.nowait))

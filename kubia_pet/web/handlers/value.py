@@ -5,6 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
+from kubia_pet.aio.once_per_turn import OncePerTurn
 from kubia_pet.model.fault import OF_CHANGES, OF_READS
 from kubia_pet.model.testimony import PEER, VERDICT
 from kubia_pet.model.value import NO_VALUE
@@ -29,7 +30,7 @@ class ValueHandlers:
         self._witnesses = witnesses
         self._bodies = bodies
         self._changes = changes
-        self._reading = Work(lambda _: store.read(), store.read_nowait)
+        self._reading = Work(lambda _: store.read(), OncePerTurn(store.read_nowait))
 
     def routes(self) -> list[Route]:
         """Where they are."""
