@@ -148,6 +148,11 @@ def test_in_chinese_where_the_browser_prefers_it(chromium: Browser, pets: LocalS
                 .filter((words) => !/[\\u4e00-\\u9fff]/.test(words) && words !== "Pod")"""
         )
         assert english == []
+        os.kill(pets.pids()["kubia-2"], signal.SIGSTOP)
+        try:
+            visitor.wait_seen("kubia-2 无应答：没有及时应答")  # noqa: RUF001 - Chinese
+        finally:
+            os.kill(pets.pids()["kubia-2"], signal.SIGCONT)
 
 
 def test_what_moves_stands_still_where_that_is_wished(chromium: Browser, pets: LocalSet) -> None:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from kubia_pet.model.diagnostic import ErrorCode
 from kubia_pet.model.ledger import Kind
 
 PAGE = Path("kubia_pet/web/page/page.html").read_text("utf-8")
@@ -23,3 +24,10 @@ def test_each_word_that_is_said_has_its_chinese() -> None:
     said += re.findall(r'\bsay\("."[^;]*? "([^"]{3,})"', ELSEWHERE)
     assert len(said) > 40
     assert set(said) - set(KEYS) == SAME_IN_CHINESE
+
+
+def test_each_reason_for_which_a_peer_gives_no_answer_has_its_chinese() -> None:
+    errors = PAGE.partition("const ERRORS = {")[2].partition("};")[0]
+    codes = set(re.findall(r'"?([a-z-]+)"?: "', errors))
+    of_peers = set(list(ErrorCode)[: list(ErrorCode).index(ErrorCode.FAILED)])
+    assert codes == of_peers, "those of this pod and of the discovery have a sentence alone"
