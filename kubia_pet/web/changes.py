@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from kubia_pet.limits import MAX_CHANGES_LOGGED
+from kubia_pet.limits import MAX_CHANGES_LOGGED, OFFLOAD_BYTES
 from kubia_pet.model.value import Value
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ class ChangeLog:
         self._unsaid_bytes = 0
         self._last_client = ""
         self._ending: asyncio.TimerHandle | None = None  # of this second
+        self._saying: set[asyncio.Future[None]] = set()  # lines whose ETag takes its time
 
     def done(self, client: str | None, method: str, data: bytes | None, change: asyncio.Future[None]) -> None:
         """`change` has ended, which was asked for by a client of this address; `data` as in `changed`.
@@ -36,8 +37,12 @@ class ChangeLog:
             self._ending = asyncio.get_running_loop().call_later(_INTERVAL, self.flush)
         if self._said < MAX_CHANGES_LOGGED:
             self._said += 1
-            what = "the value is gone" if data is None else f'{len(data)} bytes, ETag "{Value(data).etag}"'
-            log.info("%s by %s: %s", method, client or "?", what)
+            if data is not None and len(data) > OFFLOAD_BYTES:
+                saying = asyncio.get_running_loop().run_in_executor(None, _say, client, method, data)
+                self._saying.add(saying)
+                saying.add_done_callback(self._saying.discard)
+            else:
+                _say(client, method, data)
         else:
             self._unsaid += 1
             self._unsaid_bytes += len(data or b"")
@@ -57,4 +62,11 @@ class ChangeLog:
 
     async def end(self, _: object) -> None:
         """Leaves nothing unsaid where the application ends."""
+        if self._saying:
+            await asyncio.wait(self._saying)
         self.flush()
+
+
+def _say(client: str | None, method: str, data: bytes | None) -> None:
+    what = "the value is gone" if data is None else f'{len(data)} bytes, ETag "{Value(data).etag}"'
+    log.info("%s by %s: %s", method, client or "?", what)

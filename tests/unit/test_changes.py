@@ -8,6 +8,7 @@ import pytest
 
 from kubia_pet.limits import MAX_CHANGES_LOGGED
 from kubia_pet.web.changes import ChangeLog
+from tests.hostile.peers.loop_watch import BOUND, shortest_hold
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +53,17 @@ async def test_nothing_is_left_unsaid_at_the_end(caplog: pytest.LogCaptureFixtur
     assert caplog.messages[-1] == "1 more changes within a second, 0 bytes, the last by ::1"
     changes.flush()
     assert len(caplog.messages) == MAX_CHANGES_LOGGED + 1
+
+
+async def test_the_etag_of_a_large_value_holds_up_nobody_and_is_said_before_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    value = bytes(64 << 20)
+
+    async def change() -> None:
+        changes = ChangeLog()
+        changes.changed("::1", "POST", value)
+        await changes.end(None)
+
+    assert await shortest_hold(change) < BOUND
+    assert caplog.messages[-1].startswith("POST by ::1: 67108864 bytes, ETag ")
