@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.durability.machine import needs
 from tests.support.events import watching
 from tests.support.local_set import LocalSet
 from tests.support.pod import Pod, until
@@ -152,6 +153,26 @@ def test_a_volume_of_another_pod_is_swapped_until_it_is_given_back_or_adopted(
         stopped(pod)
     with start(*ALONE, name="kubia-1") as pod:
         assert verdict(pod.url) != "swapped"
+
+
+def test_a_volume_that_came_through_a_reboot_of_its_node_is_good_and_says_so(tmp_path: Path) -> None:
+    """Each boot of a machine has an id of its own, which the kernel tells in a file."""
+    needs("unshare", "mount", root=True)
+    boot_id = tmp_path / "boot_id"
+    own = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'
+    for boot in ("before", "after"):
+        boot_id.write_text(f"{boot}\n")
+        rebooted = ("unshare", "--mount", "sh", "-c", own, str(boot_id))
+        with Pod(tmp_path / "data", *ALONE, "--node=worker-1", prefix=rebooted) as pod:
+            if boot == "before":
+                ask(pod.url, "POST", b"kept")
+                pod.process.kill()  # a power cut says no goodbye
+                continue
+            until("peers to have been looked for", lambda: verdict(pod.url) != "unknown", SECONDS)
+            seen = ledger(pod.url)
+            assert ask(f"{pod.url}/data") == (200, "kept")
+    assert [start["boot_id"] for start in seen["starts"]] == ["before", "after"]
+    assert (seen["verdict"]["verdict"], seen["verdict"]["survived"]) == ("good", ["restart", "reboot"])
 
 
 async def test_a_pod_that_refuses_a_foreign_volume_is_alive_and_not_ready_until_it_is_adopted(
