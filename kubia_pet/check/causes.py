@@ -13,7 +13,7 @@ REMEDIES = {
     "not-a-statefulset": "Run the pods by a StatefulSet: only that gives stable names and a volume for each.",
     "other-name": "Remove --pod and KUBIAPET_POD, and hostname from the pod template: the StatefulSet "
     "gives names.",
-    "missing-pod": "kubectl describe pod NAME says why it does not run.",
+    "missing-pod": "kubectl describe pod NAME says why it does not run, or is not ready.",
     "no-answer": "It runs, but does not serve: see kubectl describe pod, and its log.",
     # dns
     "nobody": "A headless service (clusterIP: None) of exactly this name must select the pods' labels, "

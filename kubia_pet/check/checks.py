@@ -25,6 +25,6 @@ def checks(target: Target) -> list[Check]:
         Check("volume.fsync", volume.fsync, ("volume.mounted", "volume.writable")),
         Check("volume.history", volume.history, ("volume.mounted", "volume.own")),
         Check("cluster.view", cluster.view, ("identity", "dns.headless", "dns.srv", "dns.roundtrip")),
-        Check("public", public),
+        Check("public", public, ("volume.writable",)),
         Check("durable", durable, ("volume.own", "volume.writable")),
     ]

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -30,6 +31,12 @@ class Disruptions(click.ParamType[tuple[str, ...]]):
 @click.command()
 @target_options
 @click.option(
+    "--replicas",
+    type=click.IntRange(min=0),
+    help="How many pods there must be. Unset: as many as kubectl shows, else as many as DNS names, which are "
+    "those that are ready.",
+)
+@click.option(
     "--disrupt",
     "disruptions",
     type=Disruptions(),
@@ -51,7 +58,13 @@ class Disruptions(click.ParamType[tuple[str, ...]]):
     help="A table for people, or a document on standard output.",
 )
 def check(
-    output: str, disruptions: tuple[str, ...] | None, *, yes: bool, watching: bool, **given: Any
+    output: str,
+    disruptions: tuple[str, ...] | None,
+    *,
+    replicas: int | None,
+    yes: bool,
+    watching: bool,
+    **given: Any,
 ) -> None:
     """Check whether this cluster keeps what a StatefulSet promises.
 
@@ -62,7 +75,7 @@ def check(
     from kubia_pet.check.run import Wanted, run_checks
     from kubia_pet.reach.ending import conclude
 
-    chosen = way(given)
+    chosen = replace(way(given), replicas=replicas)
     if disruptions and not watching:
         if chosen.namespace is None:
             raise click.UsageError("--disrupt works by kubectl: it needs --namespace.")

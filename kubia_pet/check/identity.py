@@ -93,12 +93,17 @@ def _other_name(views: Sequence[PodView]) -> Finding | None:
 
 
 def _missing(target: Target) -> Finding | None:
-    """What the StatefulSet has no running pod for."""
+    """What the StatefulSet has no running pod for; pods that are fewer than there must be."""
+    there = {pod.name for pod in target.pods}
+    if target.replicas is not None and len(there) < target.replicas:
+        return failed(
+            "missing-pod", f"There are {len(there)} pods, not {target.replicas}: the others are not ready."
+        )
     found = stateful_set(target)
     if found is None:
         return None
     name, spec = found["metadata"]["name"], found["spec"]
-    first, there = spec.get("ordinals", {}).get("start", 0), {pod.name for pod in target.pods}
+    first = spec.get("ordinals", {}).get("start", 0)
     wanted = (f"{name}-{number}" for number in range(first, first + spec.get("replicas", 1)))
     missing = [pod for pod in wanted if pod not in there]
     return failed("missing-pod", f"{short(missing)} does not run.") if missing else None

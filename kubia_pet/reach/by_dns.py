@@ -14,9 +14,10 @@ from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import one_connection, session
 from kubia_pet.discovery import Resolver, service_of
 from kubia_pet.discovery.records import Record
-from kubia_pet.discovery.resolver import ResolutionFailedError
+from kubia_pet.discovery.resolver import Answer, ResolutionFailedError
 from kubia_pet.discovery.rotation import Rotation
 from kubia_pet.limits import ASK_CONCURRENCY, ASK_TIMEOUT
+from kubia_pet.reach.patience import patiently
 from kubia_pet.reach.target import Target, host_name, in_order
 from kubia_pet.reach.way import UnreachableError, Way, WrongUseError
 
@@ -39,7 +40,10 @@ async def by_dns(way: Way) -> AsyncIterator[Target]:
         found, records = "", tuple[Record, ...]()
         lookup = Resolver(service, nameserver=way.nameserver, timeout=ASK_TIMEOUT)
         try:
-            *_, answer = await asyncio.to_thread(lookup.run, *Rotation().ways())
+            answer = await patiently(
+                partial(_newest, lookup, Rotation()),
+                lambda answer: len(_pods(answer.records, answer.service)) >= (way.replicas or 0),
+            )
             found, records = answer.service, answer.records
         except ResolutionFailedError as error:
             unseen["pods"] = str(error)
@@ -61,8 +65,14 @@ async def by_dns(way: Way) -> AsyncIterator[Target]:
             asks_dns=True,
             nameserver=way.nameserver,
             port=way.port,
+            replicas=way.replicas,
             unseen=unseen,
         )
+
+
+async def _newest(lookup: Resolver, rotation: Rotation) -> Answer:
+    *_, answer = await asyncio.to_thread(lookup.run, *rotation.ways())
+    return answer
 
 
 async def _alone(kept: aiohttp.ClientSession, own_host: str, way: Way) -> Target:

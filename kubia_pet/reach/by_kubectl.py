@@ -54,6 +54,7 @@ async def by_kubectl(namespace: str, way: Way) -> AsyncIterator[Target]:
             kubectl=context,
             namespace=namespace,
             service=way.service,
+            replicas=way.replicas,
             unseen=unseen,
         )
 

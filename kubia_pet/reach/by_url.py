@@ -18,6 +18,7 @@ from kubia_pet.client.errors import AskError, NotReachedError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import one_connection, session
 from kubia_pet.limits import ASK_CONCURRENCY, LOOK_INTERVAL
+from kubia_pet.reach.patience import patiently
 from kubia_pet.reach.target import Target, host_name, in_order
 from kubia_pet.reach.way import UnreachableError, Way
 
@@ -32,7 +33,9 @@ async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
     async with session(token=way.token) as kept, session(token=way.token, keep=False) as fresh:
         public = PodClient(fresh, base, name="")
         try:
-            said = await public.peers()
+            said = await patiently(
+                public.peers, lambda said: len(said.get("peers", ())) >= (way.replicas or 0)
+            )
         except AskError as error:
             raise UnreachableError(f"{base} {error}.") from error
         pods, unseen = await _pods(kept, said), dict[str, str]()
@@ -52,6 +55,7 @@ async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
             asks_dns=way.nameserver is not None,
             nameserver=way.nameserver,
             port=way.port,
+            replicas=way.replicas,
             unseen=unseen,
         )
 

@@ -23,3 +23,4 @@ class Way:
     nameserver: tuple[str, int] | None = None
     port: int = 8080
     token: str | None = None
+    replicas: int | None = None  # that there must be, where the user says so

@@ -242,6 +242,34 @@ def test_the_first_pod_is_missed_where_others_remember_it(tmp_path: Path) -> Non
             assert "kubia-0" in verdict.evidence("dns.srv")
 
 
+def test_a_last_pod_that_is_not_ready_is_missed_where_it_is_said_how_many_there_must_be(
+    pets: PetSet,
+) -> None:
+    del pets.zone.pods[f"kubia-2.{SERVICE}"]
+    for where in (pets.inside, (pets.pods[0].url,)):
+        assert check(*where).exit == 0, "nobody can know that there should be another one"
+        missing = check(*where, "--replicas=3")
+        assert (missing.exit, missing.cause) == (1, "missing-pod"), missing.members
+        assert "There are 2 pods, not 3" in missing.evidence("identity")
+        assert check(*where, "--replicas=2").exit == 0
+
+
+def test_a_pod_that_dns_names_a_moment_later_is_waited_for(pets: PetSet) -> None:
+    address = pets.zone.pods.pop(f"kubia-2.{SERVICE}")
+    asked = 0
+
+    def later(query: dns.message.Message, via: str) -> Reply:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            pets.zone.pods[f"kubia-2.{SERVICE}"] = address
+        return pets.zone(query, via)
+
+    pets.names.script = later
+    verdict = check(*pets.inside, "--replicas=3")
+    assert verdict.exit == 0, verdict.members
+
+
 def remembered(pets: PetSet) -> str:
     """All that kubia-1's ledger says."""
     with urllib.request.urlopen(f"{pets.pods[1].url}/ledger", timeout=10) as answer:  # noqa: S310 - our own

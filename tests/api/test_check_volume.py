@@ -17,7 +17,7 @@ from tests.support.pod import Pod, until
 from tests.support.verdict import PetSet, check
 
 pytestmark = pytest.mark.timeout(120)
-FOLLOWS = {"durable", "volume.fsync"}
+FOLLOWS = {"durable", "public", "volume.fsync"}
 
 
 def fill(path: Path) -> None:
