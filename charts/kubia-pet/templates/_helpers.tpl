@@ -43,6 +43,7 @@ runAsNonRoot: true
 {{- if not .Values.openshift }}
 runAsUser: 10001
 runAsGroup: 10001
+fsGroup: 10001
 {{- end }}
 seccompProfile:
   type: RuntimeDefault
