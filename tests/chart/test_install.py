@@ -35,16 +35,27 @@ def notes(directory: Path, values: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    "storage", [{"size": "2Gi"}, {"className": "fast"}, {"accessMode": "ReadWriteOncePod"}]
+    ("storage", "grow", "stay"),
+    [
+        ({"size": "2Gi"}, True, False),
+        ({"size": "512Mi"}, False, True),
+        ({"className": "fast"}, False, True),
+        ({"accessMode": "ReadWriteOncePod"}, False, True),
+        ({"size": "2Gi", "className": "fast"}, True, True),
+    ],
 )
-def test_another_claim_is_refused_before_with_what_to_do(tmp_path: Path, storage: dict[str, str]) -> None:
+def test_another_claim_is_refused_before_with_what_to_do(
+    tmp_path: Path, storage: dict[str, str], *, grow: bool, stay: bool
+) -> None:
     there = rendered({"ordinals": {"start": 3}})["StatefulSet kubia"]
     with pytest.raises(HelmError) as caught:
         installed(tmp_path, {"storage": storage, "ordinals": {"start": 3}}, there)
     said = str(caught.value)
     assert "The claims of StatefulSet kubia are of 1Gi, the default class, ReadWriteOnce" in said
     assert "kubectl --namespace zoo delete statefulset kubia --cascade=orphan" in said
-    assert "persistentvolumeclaim data-kubia-3" in said
+    assert ("patch persistentvolumeclaim data-kubia-3" in said) is grow
+    assert ("the claims that are there stay as they are" in said) is stay
+    assert f" {3 + (grow and stay)}. run this command again" in said
 
 
 @pytest.mark.parametrize("size", ["1Gi", "1024Mi", "1048576Ki", "1073741824"])
@@ -52,6 +63,12 @@ def test_the_same_claim_in_another_unit_is_not_refused(tmp_path: Path, size: str
     assert "kubia has 2 pods" in installed(
         tmp_path, {"storage": {"size": size}}, rendered()["StatefulSet kubia"]
     )
+
+
+def test_a_set_without_claims_is_left_to_helms_own_word(tmp_path: Path) -> None:
+    there = rendered()["StatefulSet kubia"]
+    del there["spec"]["volumeClaimTemplates"]
+    assert "kubia has 2 pods" in installed(tmp_path, {}, there)
 
 
 def test_the_set_of_another_release_does_not_matter(tmp_path: Path) -> None:
