@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.chart.api_server import api_server
-from tests.chart.helm import CHART, HelmError, Manifest, helm, rendered
+from tests.chart.helm import CHART, NEWEST, ROOT, HelmError, Manifest, by_name, helm, rendered
 
 
 def installed(directory: Path, values: Any, *there: Manifest) -> str:
@@ -93,6 +93,16 @@ def test_the_notes_show_a_way_that_these_values_leave_open(tmp_path: Path, value
     assert '!"' not in said, "zsh would take the quote away"
     for command in re.findall(r"^    (.*)$", said, re.MULTILINE):
         subprocess.run(["bash", "-n", "-c", command], check=True)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_helm_line_runs_the_image_that_it_puts_on_the_nodes(readme: str) -> None:
+    text = (ROOT / readme).read_text()
+    (image,) = re.findall(r"`make image && kind load docker-image (\S+)`", text)
+    (line,) = re.findall(r"`helm install (kubia charts/kubia-pet\b.*?)`", text)
+    objects = by_name(helm("template", *line.split(), "--kube-version", NEWEST))
+    (container,) = objects["StatefulSet kubia"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == image
 
 
 def test_the_notes_name_the_release_its_namespace_and_its_first_pod(tmp_path: Path) -> None:
