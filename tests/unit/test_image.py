@@ -155,3 +155,16 @@ def test_two_images_are_the_same_or_the_file_that_differs_is_named(tmp_path: Pat
     assert compared(same).returncode == 0
     assert "opt/pet: " in compared(other).stdout
     assert compared(other).returncode == 1
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_build_without_a_registry_ends_as_the_comparison_did_and_leaves_nothing(
+    status: int, tmp_path: Path
+) -> None:
+    (trap,) = re.findall(r"^trap .*$", (ROOT / ".ci" / "reproducible").read_text(), re.MULTILINE)
+    work = tmp_path / "work"
+    work.mkdir()
+    script = f"docker() {{ false; }}; work=$1; sleep 60 & daemon=$!\n{trap}\nexit {status}"
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script, "bash", work], timeout=30, check=False)
+    assert done.returncode == status
+    assert not work.exists()
