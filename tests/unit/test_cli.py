@@ -138,6 +138,20 @@ def test_an_error_that_nobody_foresaw_is_no_verdict(command: str, monkeypatch: p
     assert CliRunner().invoke(main, [command, "http://localhost:1"]).exit_code == 3
 
 
+@pytest.mark.parametrize("command", ["check", "probe"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://x", "http://", "http://localhost:99999", "http://localhost:0", "http://localhost:port"),
+        *("http:/x", "http://[::1", "http://a b", "localhost:99999", "", "http://localhost?x", "::1"),
+    ],
+)
+def test_what_is_no_url_of_a_set_is_a_wrong_use(command: str, url: str) -> None:
+    done = CliRunner().invoke(main, [command, url])
+    assert done.exit_code == 2, done.output
+    assert "give http(s)://HOST[:PORT], as in http://localhost:8080" in " ".join(done.output.split())
+
+
 @pytest.mark.parametrize("answered", ["", "n\n"], ids=["Ctrl-D", "no"])
 def test_whoever_does_not_say_yes_has_nothing_disrupted(
     answered: str, monkeypatch: pytest.MonkeyPatch
