@@ -46,7 +46,12 @@ def test_the_help_has_examples_of_all_that_a_newcomer_runs() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "completed"),
-    [("se", {"serve"}), ("serve --data", {"--data-dir"}), ("serve --log-format j", {"json"})],
+    [
+        ("se", {"serve"}),
+        ("serve --data", {"--data-dir"}),
+        ("serve --log-format j", {"json"}),
+        ("check --disrupt move,de", {"move,delete"}),
+    ],
 )
 def test_words_are_completed_as_the_help_says(typed: str, completed: set[str]) -> None:
     words = ["kubia-pet", *typed.split()]
