@@ -119,3 +119,4 @@ def test_the_notes_say_whether_the_values_outlive_the_release(tmp_path: Path, wh
     said = notes(tmp_path, {"claimRetention": {"whenDeleted": what}})
     assert ("The values outlive `helm uninstall`" in said) is (what == "Retain")
     assert ("`helm uninstall` deletes the values, too" in said) is (what == "Delete")
+    assert "kubia-check" in said, "Helm leaves the pod of its test"
