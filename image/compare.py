@@ -20,8 +20,10 @@ def blob(image: Path, digest: str) -> Path:
 
 def layers(image: Path) -> list[Path]:
     """The image's layers, from the bottom up."""
-    (manifest,) = json.loads((image / "index.json").read_text())["manifests"]
-    named = json.loads(blob(image, manifest["digest"]).read_text())["layers"]
+    manifests = json.loads((image / "index.json").read_text())["manifests"]
+    if len(manifests) != 1:
+        sys.exit(f"{image} holds {len(manifests)} images: give one --platform.")
+    named = json.loads(blob(image, manifests[0]["digest"]).read_text())["layers"]
     return [blob(image, each["digest"]) for each in named]
 
 
@@ -45,8 +47,11 @@ def differences(one: Path, other: Path) -> list[str]:
 
 def main(one: Path, other: Path) -> int:
     """Prints each layer, and what differs; 0 where nothing does, else 1."""
-    same = True
-    for number, (first, second) in enumerate(zip(layers(one), layers(other), strict=True), 1):
+    ours, theirs = layers(one), layers(other)
+    same = len(ours) == len(theirs)
+    if not same:
+        print(f"One image has {len(ours)} layers, the other {len(theirs)}.")
+    for number, (first, second) in enumerate(zip(ours, theirs, strict=False), 1):
         print(f"layer {number}: {first.name}")
         if first.name != second.name:
             same = False

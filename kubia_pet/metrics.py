@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from kubia_pet import __version__, logs
+from kubia_pet.model.diagnostic import PEER_ERRORS
 from kubia_pet.model.fault import Fault, Faults
 from kubia_pet.model.ledger import Kind
 from kubia_pet.store import FaultKind
@@ -66,6 +67,8 @@ class Metrics:
         for outcome in ("ok", "failed"):  # from the start: an increase from nothing is none
             self._commits(outcome)
             self._lookups(outcome)
+        for outcome in ("ok", *PEER_ERRORS):
+            self._peers(outcome)
         self._ready = Gauge(
             "kubia_pet_ready",
             "1 while the pod is ready; each scrape asks the volume.",
@@ -87,6 +90,8 @@ class Metrics:
                 registry=self._registry,
             ).labels
         )  # fmt: skip
+        for what in ("not-http", "requests", "bodies", "answers", "watchers"):
+            self._refused(what)
         self._evicted = Counter(
             "kubia_pet_connections_evicted", "Connections that made room for others.", registry=self._registry
         )

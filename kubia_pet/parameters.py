@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -101,6 +102,33 @@ class Host(click.ParamType[str]):
                 f"{value!r} is not a host: write it without scheme and port, as in pet.example.", param, ctx
             )
         return host
+
+
+class Url(click.ParamType[str]):
+    """http(s)://HOST[:PORT], and a path if one likes; without a scheme it is http."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The URL with its scheme."""
+        url = value if "://" in value else f"http://{value}"
+        if not _is_http(url):
+            self.fail(
+                f"{value!r} is no URL of a set: give http(s)://HOST[:PORT], as in http://localhost:8080.",
+                param,
+                ctx,
+            )
+        return str(url)
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # raises ValueError over 65535
+    except ValueError:
+        return False
+    bare = not re.search(r"[\s?#]", url) and not parts.netloc.endswith(":")
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0 and bare
 
 
 def _split(text: str) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from kubia_pet.reach.options import target_options, way
 
@@ -26,6 +27,16 @@ class Disruptions(click.ParamType[tuple[str, ...]]):
             if kind not in DISRUPTIONS:
                 self.fail(f"{kind!r} is none of {', '.join(DISRUPTIONS)}.", param, ctx)
         return tuple(dict.fromkeys(kinds))
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,
+        incomplete: str,  # noqa: ARG002 - click's signature
+    ) -> list[CompletionItem]:
+        """The kinds that the last of those typed may become."""
+        before, comma, last = incomplete.rpartition(",")
+        return [CompletionItem(before + comma + kind) for kind in DISRUPTIONS if kind.startswith(last)]
 
 
 @click.command()

@@ -29,6 +29,13 @@ class ErrorCode(StrEnum):
     NOBODY = "nobody"
 
 
+PEER_ERRORS = (
+    *(ErrorCode.REFUSED, ErrorCode.UNREACHABLE, ErrorCode.TIMEOUT, ErrorCode.CLOSED, ErrorCode.STATUS),
+    *(ErrorCode.TOO_MUCH, ErrorCode.GARBLED, ErrorCode.NOT_A_PET, ErrorCode.NO_ADDRESS, ErrorCode.OTHER_POD),
+    ErrorCode.FAILED,
+)
+
+
 @dataclass(frozen=True)
 class Diagnostic:
     """Why a peer gave no value, or what its reader should know about the discovery.

@@ -28,8 +28,7 @@ Endpoint = tuple[str, int]
 @asynccontextmanager
 async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
     """The set of which `url` reaches any pod, or one of them."""
-    base = url if "://" in url else f"http://{url}"
-    base = base.rstrip("/") + "/"
+    base = url.rstrip("/") + "/"
     async with session(token=way.token) as kept, session(token=way.token, keep=False) as fresh:
         public = PodClient(fresh, base, name="")
         try:
@@ -37,7 +36,7 @@ async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
                 public.peers, lambda said: len(said.get("peers", ())) >= (way.replicas or 0)
             )
         except AskError as error:
-            raise UnreachableError(f"{base} {error}.") from error
+            raise UnreachableError(f"{base} {error}".removesuffix(".") + ".") from error
         pods, unseen = await _pods(kept, said), dict[str, str]()
         asked = str(said.get("pod", ""))
         if not pods and len(said.get("peers", ())) > 1:

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from kubia_pet.config import ENV_PREFIX, Settings
-from kubia_pet.parameters import Address
+from kubia_pet.parameters import Address, Url
 from kubia_pet.reach.way import Way
 from kubia_pet.token_file import TokenUnusableError, read_token
 
 _OPTIONS = (
-    click.argument("url", required=False),
+    click.argument("url", required=False, type=Url()),
     click.option("--namespace", "-n", help="Reach the pods by kubectl, in this namespace."),
     click.option(
         "--selector",

@@ -108,7 +108,7 @@ async def test_small_values_have_room_though_large_ones_stall(tmp_path: Path, lo
         async with all_but_one_byte(pod.url, MAX_BUFFERED_BODIES):
             for _ in range(100):
                 assert await post(pod.url, 100) == [200]
-            assert b'what="bodies"' not in await ask(pod.url, "GET", "/metrics")  # none was in another's way
+            assert b'what="bodies"} 0.0' in await ask(pod.url, "GET", "/metrics")  # none was in another's way
 
 
 async def test_those_that_stall_make_room_after_a_short_patience_when_others_want_it(
@@ -122,7 +122,7 @@ async def test_those_that_stall_make_room_after_a_short_patience_when_others_wan
                 assert time.monotonic() - began < BODY_PATIENCE + 1
             told = await stalling[0][0].read()
             assert (statuses(told), header_of(told, "Retry-After")) == ([408], "1")
-            assert b'kubia_pet_refused_total{what="bodies"}' in await ask(pod.url, "GET", "/metrics")
+            assert b'kubia_pet_refused_total{what="bodies"} 0.0' not in await ask(pod.url, "GET", "/metrics")
             last, its_end = stalling[-1]
             its_end.write(b"\0")  # it was in nobody's way, and may end in its own time
             assert (await last.readuntil(b"kubia-0\n")).startswith(b"HTTP/1.1 200 ")

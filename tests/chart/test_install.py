@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.chart.api_server import api_server
-from tests.chart.helm import CHART, HelmError, Manifest, helm, rendered
+from tests.chart.helm import CHART, NEWEST, ROOT, HelmError, Manifest, by_name, helm, rendered
 
 
 def installed(directory: Path, values: Any, *there: Manifest) -> str:
@@ -35,16 +35,27 @@ def notes(directory: Path, values: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    "storage", [{"size": "2Gi"}, {"className": "fast"}, {"accessMode": "ReadWriteOncePod"}]
+    ("storage", "grow", "stay"),
+    [
+        ({"size": "2Gi"}, True, False),
+        ({"size": "512Mi"}, False, True),
+        ({"className": "fast"}, False, True),
+        ({"accessMode": "ReadWriteOncePod"}, False, True),
+        ({"size": "2Gi", "className": "fast"}, True, True),
+    ],
 )
-def test_another_claim_is_refused_before_with_what_to_do(tmp_path: Path, storage: dict[str, str]) -> None:
+def test_another_claim_is_refused_before_with_what_to_do(
+    tmp_path: Path, storage: dict[str, str], *, grow: bool, stay: bool
+) -> None:
     there = rendered({"ordinals": {"start": 3}})["StatefulSet kubia"]
     with pytest.raises(HelmError) as caught:
         installed(tmp_path, {"storage": storage, "ordinals": {"start": 3}}, there)
     said = str(caught.value)
     assert "The claims of StatefulSet kubia are of 1Gi, the default class, ReadWriteOnce" in said
     assert "kubectl --namespace zoo delete statefulset kubia --cascade=orphan" in said
-    assert "persistentvolumeclaim data-kubia-3" in said
+    assert ("patch persistentvolumeclaim data-kubia-3" in said) is grow
+    assert ("the claims that are there stay as they are" in said) is stay
+    assert f" {3 + (grow and stay)}. run this command again" in said
 
 
 @pytest.mark.parametrize("size", ["1Gi", "1024Mi", "1048576Ki", "1073741824"])
@@ -52,6 +63,12 @@ def test_the_same_claim_in_another_unit_is_not_refused(tmp_path: Path, size: str
     assert "kubia has 2 pods" in installed(
         tmp_path, {"storage": {"size": size}}, rendered()["StatefulSet kubia"]
     )
+
+
+def test_a_set_without_claims_is_left_to_helms_own_word(tmp_path: Path) -> None:
+    there = rendered()["StatefulSet kubia"]
+    del there["spec"]["volumeClaimTemplates"]
+    assert "kubia has 2 pods" in installed(tmp_path, {}, there)
 
 
 def test_the_set_of_another_release_does_not_matter(tmp_path: Path) -> None:
@@ -78,6 +95,16 @@ def test_the_notes_show_a_way_that_these_values_leave_open(tmp_path: Path, value
         subprocess.run(["bash", "-n", "-c", command], check=True)
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_helm_line_runs_the_image_that_it_puts_on_the_nodes(readme: str) -> None:
+    text = (ROOT / readme).read_text()
+    (image,) = re.findall(r"`make image && kind load docker-image (\S+)`", text)
+    (line,) = re.findall(r"`helm install (kubia charts/kubia-pet\b.*?)`", text)
+    objects = by_name(helm("template", *line.split(), "--kube-version", NEWEST))
+    (container,) = objects["StatefulSet kubia"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == image
+
+
 def test_the_notes_name_the_release_its_namespace_and_its_first_pod(tmp_path: Path) -> None:
     said = notes(tmp_path, {"replicas": 3, "ordinals": {"start": 4}})
     assert "kubia has 3 pods" in said
@@ -92,3 +119,4 @@ def test_the_notes_say_whether_the_values_outlive_the_release(tmp_path: Path, wh
     said = notes(tmp_path, {"claimRetention": {"whenDeleted": what}})
     assert ("The values outlive `helm uninstall`" in said) is (what == "Retain")
     assert ("`helm uninstall` deletes the values, too" in said) is (what == "Delete")
+    assert "kubia-check" in said, "Helm leaves the pod of its test"

@@ -105,6 +105,18 @@ def test_helm_test_runs_where_the_set_may() -> None:
         assert (spec["nodeSelector"], spec["tolerations"]) == ({"disk": "ssd"}, [{"key": "dedicated"}])
 
 
+@pytest.mark.parametrize("openshift", [False, True], ids=["anywhere", "on OpenShift"])
+def test_whoever_mounts_the_token_is_of_the_group_that_may_read_it(*, openshift: bool) -> None:
+    objects = rendered({"token": {"secret": "mine"}, "openshift": openshift})
+    for spec in (
+        objects["Pod kubia-check"]["spec"],
+        objects["StatefulSet kubia"]["spec"]["template"]["spec"],
+    ):
+        assert [each["secret"]["defaultMode"] for each in spec["volumes"]] == [0o440]
+        groups = {spec["securityContext"].get(each) for each in ("runAsGroup", "fsGroup")}
+        assert groups == ({None} if openshift else {10001}), "there the namespace gives one"
+
+
 def test_two_releases_fit_one_namespace() -> None:
     options = ("networkPolicy", "podMonitor", "prometheusRule", "dashboard")
     everything = {option: {"enabled": True} for option in options}

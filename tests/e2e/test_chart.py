@@ -93,7 +93,7 @@ def test_the_notes_lines_work_when_they_are_pasted(release: Release, tmp_path: P
     [{"token": {"secret": "mine"}}, {"networkPolicy": {"enabled": True}}],
     ids=["with a token", "behind a policy"],
 )
-def test_the_notes_lines_that_store_a_value_work_when_they_are_pasted(
+def test_the_notes_lines_that_store_a_value_and_helm_test_work_with(
     release: Release, tmp_path: Path, values: dict[str, Any]
 ) -> None:
     release.namespace.kubectl("create", "secret", "generic", "mine", f"--from-literal=token={'0123' * 8}")
@@ -107,6 +107,7 @@ def test_the_notes_lines_that_store_a_value_work_when_they_are_pasted(
     assert status == 0, said
     stored, _, shown = said.partition("Data stored on pod kubia-0\n")
     assert re.search(r"^You've hit kubia-\d$", shown, re.MULTILINE), stored + shown
+    assert "Phase:          Succeeded" in release.run("test", "--logs", "--timeout=4m")
 
 
 def test_helm_test_runs_the_check_restricted_and_its_log_stays(release: Release) -> None:

@@ -14,7 +14,7 @@ from kubia_pet.store import FaultKind
 from monitoring.dashboard import DASHBOARD, dashboard
 from monitoring.panels import ROWS
 from tests.monitoring.exposed import asked_for, exposed
-from tests.monitoring.test_rules import ALERTS
+from tests.monitoring.test_rules import ALERTS, ROOT
 from tests.support.tools import tool
 
 QUERIES = [query.expression for row in ROWS.values() for panel in row for query in panel.queries]
@@ -60,6 +60,24 @@ def test_each_outcome_that_an_alert_asks_for_is_counted() -> None:
     for rule in ALERTS:
         for name, outcome in re.findall(r'(kubia_pet_\w+)\{outcome!?="(\w+)"', rule["expr"]):
             assert f'{name}{{outcome="{outcome}"}}' in counted, rule["alert"]
+
+
+def test_each_counter_that_is_asked_for_is_there_from_the_start_an_increase_from_nothing_is_none() -> None:
+    text = Metrics(Faults()).render().decode()
+    asked = set().union(*map(asked_for, [*QUERIES, *(rule["expr"] for rule in ALERTS)]))
+    for name in asked & {name for name, kind in exposed().items() if kind == "counter"}:
+        assert re.search(rf"^{name}[ {{]", text, re.MULTILINE), name
+
+
+def test_all_that_may_be_refused_and_all_errors_of_peers_are_counted_from_the_start() -> None:
+    text = Metrics().render().decode()
+    sources = "".join(path.read_text() for path in (ROOT / "kubia_pet" / "web").rglob("*.py"))
+    refused = re.findall(r'(?:NoRoomError|metrics\.refused)\("([\w-]+)"', sources)
+    assert set(re.findall(r'kubia_pet_refused_total{what="([\w-]+)"} 0', text)) == set(refused)
+    of_peers = re.findall(r"^\| (`.*`) \| a peer \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    codes = re.findall(r"`([\w-]+)`", "".join(of_peers))
+    counted = re.findall(r'kubia_pet_peers_asked_total{outcome="([\w-]+)"} 0', text)
+    assert sorted(counted) == sorted(["ok", *codes])
 
 
 def test_each_query_of_the_dashboard_is_valid(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """One version, said in several places, and a tag that belongs to it."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -53,3 +54,8 @@ def test_a_tag_must_be_v_and_the_version() -> None:
     refused = CliRunner().invoke(main, ["--tag", "v0.0.1"])
     assert refused.exit_code == 1
     assert "v0.0.1 does not belong to" in refused.output
+
+
+def test_the_security_policy_supports_this_minor_version_first() -> None:
+    first = re.findall(r"^\| (\d+\.\d+) \| (\w+)", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)[0]
+    assert first == (__version__.rpartition(".")[0], "yes")

@@ -46,7 +46,12 @@ def test_the_help_has_examples_of_all_that_a_newcomer_runs() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "completed"),
-    [("se", {"serve"}), ("serve --data", {"--data-dir"}), ("serve --log-format j", {"json"})],
+    [
+        ("se", {"serve"}),
+        ("serve --data", {"--data-dir"}),
+        ("serve --log-format j", {"json"}),
+        ("check --disrupt move,de", {"move,delete"}),
+    ],
 )
 def test_words_are_completed_as_the_help_says(typed: str, completed: set[str]) -> None:
     words = ["kubia-pet", *typed.split()]
@@ -136,6 +141,20 @@ def test_an_error_that_nobody_foresaw_is_no_verdict(command: str, monkeypatch: p
 
     monkeypatch.setattr(f"kubia_pet.{command}.run.reach", fails)
     assert CliRunner().invoke(main, [command, "http://localhost:1"]).exit_code == 3
+
+
+@pytest.mark.parametrize("command", ["check", "probe"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://x", "http://", "http://localhost:99999", "http://localhost:0", "http://localhost:port"),
+        *("http:/x", "http://[::1", "http://a b", "localhost:99999", "", "http://localhost?x", "::1"),
+    ],
+)
+def test_what_is_no_url_of_a_set_is_a_wrong_use(command: str, url: str) -> None:
+    done = CliRunner().invoke(main, [command, url])
+    assert done.exit_code == 2, done.output
+    assert "give http(s)://HOST[:PORT], as in http://localhost:8080" in " ".join(done.output.split())
 
 
 @pytest.mark.parametrize("answered", ["", "n\n"], ids=["Ctrl-D", "no"])

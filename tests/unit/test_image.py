@@ -121,8 +121,8 @@ def release_base() -> str:
     return base
 
 
-def layout(directory: Path, content: bytes) -> Path:
-    """An OCI layout of one layer with one file."""
+def layout(directory: Path, content: bytes, layers: int = 1) -> Path:
+    """An OCI layout of so many layers, each with the one file."""
     blobs = directory / "blobs" / "sha256"
     blobs.mkdir(parents=True)
 
@@ -136,7 +136,7 @@ def layout(directory: Path, content: bytes) -> Path:
         entry = tarfile.TarInfo("opt/pet")
         entry.size = len(content)
         archive.addfile(entry, io.BytesIO(content))
-    manifest = {"layers": [stored(packed.getvalue())]}
+    manifest = {"layers": [stored(packed.getvalue())] * layers}
     index = {"manifests": [stored(json.dumps(manifest).encode())]}
     (directory / "index.json").write_text(json.dumps(index))
     return directory
@@ -155,3 +155,22 @@ def test_two_images_are_the_same_or_the_file_that_differs_is_named(tmp_path: Pat
     assert compared(same).returncode == 0
     assert "opt/pet: " in compared(other).stdout
     assert compared(other).returncode == 1
+    longer = compared(layout(tmp_path / "longer", b"1", layers=2))
+    assert (longer.returncode, longer.stderr) == (1, "")
+    assert "One image has 1 layers, the other 2." in longer.stdout
+    index = json.loads((other / "index.json").read_text())
+    (other / "index.json").write_text(json.dumps({"manifests": index["manifests"] * 2}))
+    assert compared(other).stderr.endswith("holds 2 images: give one --platform.\n")
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_build_without_a_registry_ends_as_the_comparison_did_and_leaves_nothing(
+    status: int, tmp_path: Path
+) -> None:
+    (trap,) = re.findall(r"^trap .*$", (ROOT / ".ci" / "reproducible").read_text(), re.MULTILINE)
+    work = tmp_path / "work"
+    work.mkdir()
+    script = f"docker() {{ false; }}; work=$1; sleep 60 & daemon=$!\n{trap}\nexit {status}"
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script, "bash", work], timeout=30, check=False)
+    assert done.returncode == status
+    assert not work.exists()

@@ -43,6 +43,7 @@ runAsNonRoot: true
 {{- if not .Values.openshift }}
 runAsUser: 10001
 runAsGroup: 10001
+fsGroup: 10001
 {{- end }}
 seccompProfile:
   type: RuntimeDefault
@@ -130,16 +131,28 @@ tolerations:
 cannot be changed. Empty where there is no such set yet, or no cluster to ask. */}}
 {{- define "kubia-pet.refuseAnotherClaim" -}}
 {{- $name := include "kubia-pet.name" . -}}
-{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace $name -}}
-{{- $spec := (first .spec.volumeClaimTemplates).spec -}}
+{{- with dig "spec" "volumeClaimTemplates" list (lookup "apps/v1" "StatefulSet" .Release.Namespace $name) -}}
+{{- $spec := (first .).spec -}}
 {{- $there := list (include "kubia-pet.bytes" $spec.resources.requests.storage) (default "" $spec.storageClassName) (first $spec.accessModes) -}}
 {{- $wanted := list (include "kubia-pet.bytes" $.Values.storage.size) (default "" $.Values.storage.className) $.Values.storage.accessMode -}}
 {{- if ne (toJson $there) (toJson $wanted) -}}
 {{- $class := default "the default class" $spec.storageClassName -}}
-{{- $said := printf "The claims of StatefulSet %s are of %s, %s, %s, and Kubernetes lets nobody change that in a StatefulSet." $name $spec.resources.requests.storage $class (first $spec.accessModes) -}}
+{{- $said := printf "The claims of StatefulSet %s are of %s, %s, %s, and Kubernetes lets nobody change that in a StatefulSet.\nKeep storage as it is, or:" $name $spec.resources.requests.storage $class (first $spec.accessModes) -}}
 {{- $set := printf "kubectl --namespace %s delete statefulset %s --cascade=orphan" $.Release.Namespace $name -}}
 {{- $claim := printf `kubectl --namespace %s patch persistentvolumeclaim data-%s-%d --patch '{"spec":{"resources":{"requests":{"storage":"%s"}}}}'` $.Release.Namespace $name (int $.Values.ordinals.start) $.Values.storage.size -}}
-{{- fail (printf "\n\n%s\nKeep storage as it is, or:\n 1. take the set away and leave its pods, which serve on:\n      %s\n 2. let each claim grow, where its storage class allows that (class and access mode of a claim stay):\n      %s\n 3. run this command again: the new set takes pods and claims over.\n" $said $set $claim) -}}
+{{- $change := sub (first $wanted | int64) (first $there | int64) -}}
+{{- $steps := list (printf "take the set away and leave its pods, which serve on:\n      %s" $set) -}}
+{{- if gt $change 0 -}}
+{{- $steps = append $steps (printf "let each claim grow, where its storage class allows that:\n      %s" $claim) -}}
+{{- end -}}
+{{- if or (lt $change 0) (ne (rest $there | toJson) (rest $wanted | toJson)) -}}
+{{- $steps = append $steps "know that the claims that are there stay as they are: none can shrink, or change its class or access mode.\n    For a new one keep the pod's value elsewhere, and delete claim and pod after the last step." -}}
+{{- end -}}
+{{- $steps = append $steps "run this command again: the new set takes pods and claims over." -}}
+{{- range $index, $step := $steps -}}
+{{- $said = printf "%s\n %d. %s" $said (add1 $index) $step -}}
+{{- end -}}
+{{- fail (printf "\n\n%s\n" $said) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
