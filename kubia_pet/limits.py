@@ -64,9 +64,7 @@ WITNESS_PAUSE = 1.0  # between two writes of what was seen of peers
 
 # --- peers ----------------------------------------------------------------------------------------
 MAX_PEERS = 1000  # a DNS message over TCP holds some 755 targets with their addresses
-ADDRESS_CONCURRENCY = (
-    4  # address look-ups, where an answer has none: more threads keep the event loop waiting
-)
+ADDRESS_CONCURRENCY = 4  # address look-ups: more threads would keep the event loop from its turn
 QUIET_TIME = 0.03  # without a peer's answer: then those who came meanwhile ask anew, and wait for nobody
 RETRY_INTERVAL = 0.5  # between two tries of a peer that did not answer in time
 MAX_RETRIES = 16  # such tries under way: half of PEER_CONCURRENCY, so that they hold nobody up
