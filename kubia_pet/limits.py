@@ -73,6 +73,7 @@ SUSPICION_TIME = 30.0  # for which such peers are tried while nobody asks
 PEER_CONCURRENCY = 32  # peers asked at the same time: all may come to the event loop's attention at once
 MAX_KEEPALIVE = 512  # connections to peers kept in all
 KEEPALIVE_EXPIRY = 4.0  # an unused one is kept: less than any server's, the original's 5 s included
+MAX_REPEATED_BYTES = 1 << 11  # of a peer's answer that is kept, as its next one is mostly the same
 PEER_READ_BUFFER_BYTES = 8192  # taken in one go: 8 KiB of one-byte chunks need a millisecond
 MAX_PEER_OVERHEAD_BYTES = 1 << 16  # of all that is no value in one answer
 NOBODY_GRACE = 35.0  # for which DNS may know nobody: a cache of 30 s, and what DNS needs to learn of a pod
@@ -140,7 +141,8 @@ def memory(*, max_value: int, max_gathered: int, max_connections: int, max_watch
     clients = (max_connections + CONNECTION_RESERVE) * client
     watcher = 2 * READ_BUFFER_BYTES + MAX_EVENT_BYTES + 2 * WATCHER_SEND_BYTES
     watching = max_watchers * watcher + LEDGER_CONCURRENCY * MAX_LEDGER_BYTES
-    peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * 2 * PEER_READ_BUFFER_BYTES
+    kept = 2 * PEER_READ_BUFFER_BYTES + 4 * MAX_REPEATED_BYTES  # of a connection; the latter also as objects
+    peers = PEER_CONCURRENCY * 2 * READ_BUFFER_BYTES + MAX_KEEPALIVE * kept
     own = 2 * stored + max_value  # seen last; being read; and forgotten by a fault
     ledger = 4 * MAX_LEDGER_FILE_BYTES + PEER_CONCURRENCY * MAX_TESTIMONY_BYTES  # as objects and as JSON
     log = MAX_LOG_LINES * (4 * MAX_LOG_LINE + 1024)  # four bytes a character, and the record

@@ -60,7 +60,7 @@ def from_json(body: bytes) -> Testimony | None:
 
 def fields_of(header: Mapping[bytes, bytes]) -> Fields:
     """What a header, whose names are in lower case, may say of a volume, to be compared or read."""
-    return tuple(header.get(name) for name in _FIELDS)
+    return tuple(map(header.get, _FIELDS))
 
 
 def from_fields(fields: Fields, seen: str) -> Testimony | None:

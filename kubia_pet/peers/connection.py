@@ -8,7 +8,7 @@ from typing import cast
 
 import httptools
 
-from kubia_pet.limits import MAX_PEER_OVERHEAD_BYTES, PEER_READ_BUFFER_BYTES
+from kubia_pet.limits import MAX_PEER_OVERHEAD_BYTES, MAX_REPEATED_BYTES, PEER_READ_BUFFER_BYTES
 from kubia_pet.model.diagnostic import Diagnostic, ErrorCode
 
 
@@ -51,7 +51,8 @@ class PeerConnection(asyncio.BufferedProtocol):
     """A connection to a peer, with one request at a time.
 
     `limit` is the most bytes of a body. `judge(status, header)` sees the head of a response and raises
-    FetchError where its body is not worth having.
+    FetchError where its body is not worth having. A response with the bytes of the one before is that one
+    again, and is not parsed.
     """
 
     def __init__(self, limit: int, judge: Judge) -> None:
@@ -60,7 +61,8 @@ class PeerConnection(asyncio.BufferedProtocol):
         self._judge = judge
         self._in_body = False
         self._parser = httptools.HttpResponseParser(self)
-        self._buffer = memoryview(bytearray(PEER_READ_BUFFER_BYTES))
+        self._buffer = bytearray(PEER_READ_BUFFER_BYTES)
+        self._last: tuple[bytes, Response] | None = None  # that came in one piece, and how it was read
         self._response: asyncio.Future[Response] | None = None
         self._retry: Callable[[], None] | None = None
         self._transport: asyncio.Transport
@@ -94,7 +96,7 @@ class PeerConnection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's signature
         """Where the next bytes go."""
-        return self._buffer
+        return memoryview(self._buffer)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes of a response came, or some that nobody asked for."""
@@ -102,13 +104,20 @@ class PeerConnection(asyncio.BufferedProtocol):
             self.close()  # nobody asked for them: they must not pass for the next response
             return
         self._retry = None
+        data = bytes(memoryview(self._buffer)[:nbytes])
+        if not self._taken and self._last is not None and self._last[0] == data:
+            self.reusable = True
+            self._answer(self._last[1])
+            return
         self._taken += nbytes
         try:
-            self._parser.feed_data(self._buffer[:nbytes])
+            self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(FetchError(ErrorCode.GARBLED, "answered something that is not HTTP"))
         if self._complete:
-            self._succeed()
+            response = self._succeed()
+            is_whole = self._taken == nbytes <= MAX_REPEATED_BYTES and self.reusable
+            self._last = (data, response) if is_whole else None
         elif self._taken - len(self._body) > MAX_PEER_OVERHEAD_BYTES + len(self._body):
             self._fail(FetchError(ErrorCode.GARBLED, "answered with more framing than value"))
 
@@ -173,11 +182,16 @@ class PeerConnection(asyncio.BufferedProtocol):
         if size > self._limit:
             self._fail(FetchError(ErrorCode.TOO_MUCH, f"sent more than {self._limit} bytes"))
 
-    def _succeed(self) -> None:
-        response, self._response = self._response, None
-        if response is not None and not response.done():
-            response.set_result(Response(self._parser.get_status_code(), bytes(self._body), self._header))
+    def _succeed(self) -> Response:
+        response = Response(self._parser.get_status_code(), bytes(self._body), self._header)
+        self._answer(response)
         self._body = bytearray()  # it may be kept for long
+        return response
+
+    def _answer(self, response: Response) -> None:
+        waiting, self._response = self._response, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(response)
 
     def _fail(self, error: Exception) -> None:
         self.reusable = False
