@@ -29,9 +29,9 @@ class Disruptions(click.ParamType[tuple[str, ...]]):
 
     def shell_complete(
         self,
-        ctx: click.Context,
-        param: click.Parameter,
-        incomplete: str,  # noqa: ARG002 - click's signature
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
     ) -> list[CompletionItem]:
         """The kinds that the last of those typed may become."""
         before, comma, last = incomplete.rpartition(",")
