@@ -31,7 +31,7 @@ class Disruptions(click.ParamType[tuple[str, ...]]):
     def shell_complete(
         self,
         ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002 - click's signature
         incomplete: str,
     ) -> list[CompletionItem]:
         """The kinds that the last of those typed may become."""
