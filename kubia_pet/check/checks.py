@@ -24,7 +24,12 @@ def checks(target: Target) -> list[Check]:
         Check("volume.writable", writable, ("volume.own",)),
         Check("volume.fsync", volume.fsync, ("volume.mounted", "volume.writable")),
         Check("volume.history", volume.history, ("volume.mounted", "volume.own")),
-        Check("cluster.view", cluster.view, ("identity", "dns.headless", "dns.srv", "dns.roundtrip")),
-        Check("public", public, ("volume.writable",)),
-        Check("durable", durable, ("volume.own", "volume.writable")),
+        Check(
+            "cluster.view",
+            cluster.view,
+            ("identity", "dns.headless", "dns.srv", "dns.roundtrip"),
+            after=("dns.steady",),
+        ),
+        Check("public", public, ("volume.writable",), after=("cluster.view",)),
+        Check("durable", durable, ("volume.own", "volume.writable"), after=("public",)),
     ]

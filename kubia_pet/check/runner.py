@@ -1,4 +1,7 @@
-"""Runs the checks: all at the same time, but for those that another one's failure would make senseless."""
+"""Runs the checks: all at the same time, but for those that another one's failure would make senseless.
+
+And for those in which every pod asks every other: their load would be what the others see.
+"""
 
 import asyncio
 import logging
@@ -16,11 +19,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Check:
-    """What is run under this id; where one of `needs` failed this one follows from it, and is skipped."""
+    """What is run under this id, when those of `needs` and `after` have ended.
+
+    Where one of `needs` failed this one follows from it, and is skipped.
+    """
 
     id: str
     run: Callable[[Scene], Awaitable[Finding]]
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 class Progress:
@@ -38,7 +45,8 @@ async def run(checks: Sequence[Check], scene: Scene, progress: Progress) -> Repo
         async with asyncio.TaskGroup() as group:
             for check in checks:
                 needed = [running[each] for each in check.needs if each in running]
-                running[check.id] = group.create_task(_one(check, needed, scene, progress))
+                before = [running[each] for each in check.after if each in running]
+                running[check.id] = group.create_task(_one(check, needed, before, scene, progress))
     finally:
         await scene.restore()
     return Report(
@@ -51,9 +59,15 @@ async def run(checks: Sequence[Check], scene: Scene, progress: Progress) -> Repo
 
 
 async def _one(
-    check: Check, needed: Sequence[asyncio.Task[CheckResult]], scene: Scene, progress: Progress
+    check: Check,
+    needed: Sequence[asyncio.Task[CheckResult]],
+    before: Sequence[asyncio.Task[CheckResult]],
+    scene: Scene,
+    progress: Progress,
 ) -> CheckResult:
     cause = await _failed_before(needed)
+    if before:
+        await asyncio.wait(before)
     return await timed(check.id, _found(check, scene, cause), progress)
 
 
