@@ -142,8 +142,8 @@ class Disruptor:
             return unknown(f"{', '.join(missing)} is not ready: nothing was disrupted.")
         began = time.monotonic()
         await act()
-        seen = await back(self._target, before, pods, DISRUPTION_TIMEOUT * len(pods))
-        return kept(before, seen.lives, pods, time.monotonic() - began, self._written)
+        after = await back(self._target, before, pods, DISRUPTION_TIMEOUT * len(pods))
+        return kept(before, after, pods, time.monotonic() - began, self._written)
 
     def _scaling(self, now: int, replicas: int) -> tuple[str, ...]:
         """The command, which is refused where somebody else has scaled meanwhile."""

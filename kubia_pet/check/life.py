@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -70,35 +70,22 @@ async def _life(target: Target, pod: PodClient) -> Life | None:
     )
 
 
-@dataclass
-class Back:
-    """The next lives of those pods that have one; `began` is the loop's time just before the first went."""
-
-    began: float
-    lives: dict[str, Life] = field(default_factory=dict)
-
-
-async def back(target: Target, before: Lives, pods: Sequence[str], patience: float) -> Back:
+async def back(target: Target, before: Lives, pods: Sequence[str], patience: float) -> dict[str, Life]:
     """The next lives of these pods, of those that have one within `patience` seconds.
 
     Where lives have no id a pod counts as back when it was away in between.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + patience
-    seen = Back(loop.time())
-    found = seen.lives
+    deadline = asyncio.get_running_loop().time() + patience
+    found: dict[str, Life] = {}
     away: set[str] = set()
-    while loop.time() < deadline and len(found) < len(pods):
-        looked = loop.time()
+    while asyncio.get_running_loop().time() < deadline and len(found) < len(pods):
         now = await lives(target)
         away |= {pod for pod in pods if pod not in now}
-        if not away and not found:
-            seen.began = looked
         for pod in pods:
             if pod in now and (pod in away if now[pod].id is None else now[pod].id != before[pod].id):
                 found[pod] = now[pod]
         await asyncio.sleep(_PAUSE)
-    return seen
+    return found
 
 
 def kept(

@@ -19,7 +19,6 @@ import dns.rrset
 
 _CLIENT_TIMEOUT = 5.0  # seconds for a TCP client's next question
 _MOST_CLIENTS = 64  # TCP connections at a time
-_MOST_KEPT = 256  # answers, of 64 KiB at most
 Answering = Callable[[dns.message.Message], dns.message.Message]
 
 
@@ -33,10 +32,6 @@ class Zone:
     service: str
     pods: Mapping[str, tuple[str, int]]
     ttl: int = 1  # seconds
-
-    def state(self) -> object:
-        """What answers rest on beside the question."""
-        return tuple(self.pods.items())
 
     def answer(self, query: dns.message.Message) -> dns.message.Message:
         """The response to a query, with the targets' addresses in the additional section."""
@@ -96,9 +91,6 @@ class Cache:
         self._clock = clock
         self._entries: dict[tuple[object, ...], tuple[float, dns.message.Message]] = {}
 
-    def state(self) -> None:
-        """An answer rests on the time, too."""
-
     def answer(self, query: dns.message.Message) -> dns.message.Message:
         """The response to a query, as old as it may be."""
         if len(query.question) != 1:
@@ -133,8 +125,6 @@ class NameServer:
         self._zone = zone
         self._address = host, port
         self._clients = asyncio.Semaphore(_MOST_CLIENTS)
-        self._state: object = None
-        self._kept: dict[tuple[bytes, int | None], bytes | None] = {}  # while that is the zone's
 
     async def __aenter__(self) -> tuple[str, int]:
         """Starts; gives the (address, port). Raises OSError where the port is taken."""
@@ -143,7 +133,7 @@ class NameServer:
         host, port = self._tcp.sockets[0].getsockname()[:2]
         try:
             self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: _Datagrams(self._answered), local_addr=(host, port)
+                lambda: _Datagrams(self._wire), local_addr=(host, port)
             )
         except OSError:
             self._tcp.close()
@@ -153,20 +143,6 @@ class NameServer:
     async def __aexit__(self, *_: object) -> None:
         self._udp.close()
         self._tcp.close()
-
-    def _answered(self, question: bytes, most: int | None) -> bytes | None:
-        """As `_wire`; what a hundred pods ask again and again, each answer of 10 ms, is made once."""
-        state = self._zone.state()
-        if state is None:
-            return self._wire(question, most)
-        if state != self._state or len(self._kept) >= _MOST_KEPT:
-            self._state = state
-            self._kept.clear()
-        key = question[2:], most
-        if key not in self._kept:
-            self._kept[key] = self._wire(question, most)
-        wire = self._kept[key]
-        return None if wire is None else question[:2] + wire[2:]
 
     def _wire(self, question: bytes, most: int | None) -> bytes | None:
         """The answer to a message; None where it cannot even be told whom to answer."""
@@ -192,7 +168,7 @@ class NameServer:
                 while True:
                     async with asyncio.timeout(_CLIENT_TIMEOUT):
                         (size,) = struct.unpack("!H", await reader.readexactly(2))
-                        wire = self._answered(await reader.readexactly(size), 65535)
+                        wire = self._wire(await reader.readexactly(size), 65535)
                         if wire is None:
                             break
                         writer.write(struct.pack("!H", len(wire)) + wire)

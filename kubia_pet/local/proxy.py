@@ -58,8 +58,7 @@ class PublicService:
         """A connection to the next pod that takes one; OSError where none does."""
         for _ in range(len(self._endpoints)):
             self._turn += 1
-            if not (endpoints := list(self._endpoints.values())):  # nobody is ready any more
-                break
+            endpoints = list(self._endpoints.values())
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_CONNECT_TIMEOUT):
                     return await asyncio.open_connection(*endpoints[self._turn % len(endpoints)])

@@ -1,6 +1,5 @@
 """The account for people: live on a terminal, and as a summary at the end."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -23,12 +22,8 @@ _VERDICTS = {
 
 @contextmanager
 def live(console: Console) -> Iterator[Callable[[Snapshot], None]]:
-    """What to show the account with while it grows; it shows nothing where there is no terminal.
-
-    Nor where the account goes elsewhere: such a command may be in the background of one that is typed in.
-    """
-    # rich takes FORCE_COLOR for a terminal, which a log has too.
-    if not (console.file.isatty() and sys.stdout.isatty()):
+    """What to show the account with while it grows; it shows nothing where there is no terminal."""
+    if not console.file.isatty():  # rich takes FORCE_COLOR for a terminal, which a log has too
         yield lambda _: None
         return
     with Live(console=console, transient=True, auto_refresh=False) as drawn:

@@ -1,7 +1,6 @@
 """`kubia-pet probe` as a witness: of a healthy set, of killed pods, and of losses that are made to happen."""
 
 import os
-import pty
 import re
 import signal
 import socket
@@ -103,22 +102,6 @@ def test_it_ends_by_itself_and_its_table_has_a_line_for_each_pod_and_for_all(pet
     assert [line.split()[0] for line in lines[:5]] == ["pod", "kubia-0", "kubia-1", "kubia-2", "all"]
     assert lines[-1].endswith("nothing acknowledged was lost.")
     assert "\x1b" not in done.stdout
-
-
-def test_in_the_background_of_a_terminal_nothing_is_drawn_over_it(pets: LocalSet) -> None:
-    ours, theirs = pty.openpty()
-    command = [*PROGRAM, "probe", pets.public_url, "--for=1s"]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, check=True
-    )
-    os.write(theirs, b"END")
-    os.close(theirs)
-    drawn = b""
-    while not drawn.endswith(b"END"):
-        drawn += os.read(ours, 65536)
-    os.close(ours)
-    assert drawn == b"END"
-    assert b"acknowledged" in done.stdout
 
 
 def test_prometheus_sees_the_account(pets: LocalSet) -> None:
