@@ -18,7 +18,7 @@ import dns.rdatatype
 import dns.rrset
 
 _CLIENT_TIMEOUT = 5.0  # seconds for a TCP client's next question
-_MOST_CLIENTS = 64  # TCP connections at a time
+_MOST_CLIENTS = 256  # TCP connections at a time: so many pods may ask at once
 _MOST_KEPT = 1024  # rendered answers
 Answering = Callable[[dns.message.Message], dns.message.Message]
 
@@ -132,7 +132,7 @@ class NameServer:
     async def __aenter__(self) -> tuple[str, int]:
         """Starts; gives the (address, port). Raises OSError where the port is taken."""
         # TCP first: where the port is 0 it is the one of both that others are likely to have.
-        self._tcp = await asyncio.start_server(self._connection, *self._address)
+        self._tcp = await asyncio.start_server(self._connection, *self._address, backlog=_MOST_CLIENTS)
         host, port = self._tcp.sockets[0].getsockname()[:2]
         try:
             self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(

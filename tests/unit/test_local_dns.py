@@ -1,5 +1,7 @@
 """The local set's name server renders an answer once for all who ask the same of the same pods."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import dns.asyncquery
@@ -44,3 +46,14 @@ async def test_each_question_has_its_own_answer() -> None:
             query = dns.message.make_query(f"kubia-{ordinal}.{NAME}", "A")
             answer = await dns.asyncquery.udp(query, host, 2, port)
             assert [each.to_text() for each in answer.answer[0]] == [f"10.0.0.{ordinal}"]
+
+
+async def test_a_question_over_tcp_does_not_wait_for_two_hundred_slow_clients() -> None:
+    zone = Zone(NAME, {"kubia-0": ("10.0.0.1", 8080)})
+    async with AsyncExitStack() as stack:
+        host, port = await stack.enter_async_context(NameServer(zone, "127.0.0.1", 0))
+        for _ in range(200):
+            _, writer = await asyncio.open_connection(host, port)
+            stack.callback(writer.close)
+        query = dns.message.make_query(NAME, "SRV")
+        assert len((await dns.asyncquery.tcp(query, host, 2, port)).answer) == 1
