@@ -18,7 +18,8 @@ import dns.rdatatype
 import dns.rrset
 
 _CLIENT_TIMEOUT = 5.0  # seconds for a TCP client's next question
-_MOST_CLIENTS = 64  # TCP connections at a time
+_MOST_CLIENTS = 256  # TCP connections at a time: so many pods may ask at once
+_MOST_KEPT = 1024  # rendered answers
 Answering = Callable[[dns.message.Message], dns.message.Message]
 
 
@@ -125,11 +126,13 @@ class NameServer:
         self._zone = zone
         self._address = host, port
         self._clients = asyncio.Semaphore(_MOST_CLIENTS)
+        self._pods: dict[str, tuple[str, int]] = {}
+        self._kept: dict[tuple[bytes, int | None], bytes | None] = {}
 
     async def __aenter__(self) -> tuple[str, int]:
         """Starts; gives the (address, port). Raises OSError where the port is taken."""
         # TCP first: where the port is 0 it is the one of both that others are likely to have.
-        self._tcp = await asyncio.start_server(self._connection, *self._address)
+        self._tcp = await asyncio.start_server(self._connection, *self._address, backlog=_MOST_CLIENTS)
         host, port = self._tcp.sockets[0].getsockname()[:2]
         try:
             self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
@@ -145,6 +148,18 @@ class NameServer:
         self._tcp.close()
 
     def _wire(self, question: bytes, most: int | None) -> bytes | None:
+        """The answer to a message, rendered once for all who ask the same of the same pods."""
+        if not isinstance(self._zone, Zone):  # a cache's answers grow old
+            return self._rendered(question, most)
+        if self._pods != self._zone.pods or len(self._kept) >= _MOST_KEPT:
+            self._pods, self._kept = dict(self._zone.pods), {}
+        key = question[2:], most  # all but its id
+        if key not in self._kept:
+            self._kept[key] = self._rendered(question, most)
+        kept = self._kept[key]
+        return kept and question[:2] + kept[2:]
+
+    def _rendered(self, question: bytes, most: int | None) -> bytes | None:
         """The answer to a message; None where it cannot even be told whom to answer."""
         try:
             query = dns.message.from_wire(question)

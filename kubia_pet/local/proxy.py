@@ -34,12 +34,14 @@ class PublicService:
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is not None and len(self._connections) < _MOST_CONNECTIONS:
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
-            with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
-                await self._pass_on(reader, writer)
-        writer.close()
+        try:
+            if task is not None and len(self._connections) < _MOST_CONNECTIONS:
+                self._connections.add(task)
+                task.add_done_callback(self._connections.discard)
+                with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
+                    await self._pass_on(reader, writer)
+        finally:
+            writer.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         pod_reader, pod_writer = await self._connect()
@@ -57,8 +59,10 @@ class PublicService:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the next pod that takes one; OSError where none does."""
         for _ in range(len(self._endpoints)):
-            self._turn += 1
             endpoints = list(self._endpoints.values())
+            if not endpoints:  # the last one has left meanwhile
+                break
+            self._turn += 1
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_CONNECT_TIMEOUT):
                     return await asyncio.open_connection(*endpoints[self._turn % len(endpoints)])

@@ -199,17 +199,18 @@ class Witnesses:
             self._start, self._rounds = record.start.id, 0
             self._heard.clear()
         self._memory.load()
-        if self._discovery is not None:
-            await self._ask_peers(self._discovery)
-        self._rounds += 1  # only now: until somebody was asked nothing is known
+        if self._discovery is None or await self._ask_peers(self._discovery):
+            self._rounds += 1  # only now: until somebody was asked nothing is known
 
-    async def _ask_peers(self, discovery: Discovery) -> None:
+    async def _ask_peers(self, discovery: Discovery) -> bool:
+        """False where DNS failed, and it is not known who they are."""
         time = asyncio.get_running_loop().time()
         all_again = self._rounds >= WITNESS_ROUNDS and time - self._gathered_at >= WITNESS_INTERVAL
-        peers = (await discovery.discover()).peers
-        self._peers = tuple(peer for peer in peers if not peer.is_self)
+        discovered = await discovery.discover()
+        self._peers = tuple(peer for peer in discovered.peers if not peer.is_self)
         self._last.clear()
         await asyncio.gather(*(self._ask(peer) for peer in (self._peers if all_again else self._unheard())))
+        return discovered.failure is None
 
     async def _ask(self, peer: Peer) -> None:
         with contextlib.suppress(FetchError):
@@ -237,6 +238,6 @@ class Witnesses:
         if self._discovery is None:
             return "There are no peers to ask."
         if not self._rounds:
-            return f"Its peers are asked from {WITNESS_GRACE:g} s after the start on."
+            return f"Its peers are asked from {WITNESS_GRACE:g} s after the start on, once DNS tells of them."
         answered = len(self._peers) - len(self._unheard())
         return f"{answered} of {len(self._peers)} peers said what they remember of it."

@@ -7,14 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import dns.rcode
 import pytest
 
+from kubia_pet.limits import WITNESS_GRACE
 from tests.durability.machine import needs
+from tests.support.dns_server import NameServer, Zone, rcode
 from tests.support.events import watching
 from tests.support.local_set import LocalSet
 from tests.support.pod import Pod, until
@@ -88,6 +92,21 @@ def test_a_volume_is_good_and_says_what_it_came_through(start: Callable[..., Pod
     with start() as pod:
         assert ledger(pod.url)["start"]["previous_end"] == "killed"
         assert verdict(pod.url) == "good"
+
+
+def test_nothing_is_known_of_a_volume_while_dns_fails_and_no_peer_was_asked(
+    start: Callable[..., Pod],
+) -> None:
+    with NameServer(rcode(dns.rcode.SERVFAIL)) as server:
+        nameserver = "--nameserver={}:{}".format(*server.address)
+        with start(ALONE[0], nameserver) as pod:
+            ends = time.monotonic() + WITNESS_GRACE + 1
+            until("the first round", lambda: time.monotonic() > ends)
+            assert verdict(pod.url) == "unknown"
+            zone = Zone()
+            zone.add("kubia-0", 8080)
+            server.script = zone
+            until("a round in which DNS answers", lambda: verdict(pod.url) == "good", SECONDS)
 
 
 def test_the_documented_example_has_the_members_of_the_answer(start: Callable[..., Pod]) -> None:
