@@ -1,5 +1,6 @@
 """The account for people: live on a terminal, and as a summary at the end."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,8 +23,12 @@ _VERDICTS = {
 
 @contextmanager
 def live(console: Console) -> Iterator[Callable[[Snapshot], None]]:
-    """What to show the account with while it grows; it shows nothing where there is no terminal."""
-    if not console.file.isatty():  # rich takes FORCE_COLOR for a terminal, which a log has too
+    """What to show the account with while it grows; it shows nothing where there is no terminal.
+
+    Nor where the account goes elsewhere: such a command may be in the background of one that is typed in.
+    """
+    # rich takes FORCE_COLOR for a terminal, which a log has too.
+    if not (console.file.isatty() and sys.stdout.isatty()):
         yield lambda _: None
         return
     with Live(console=console, transient=True, auto_refresh=False) as drawn:
@@ -44,11 +49,11 @@ def write(console: Console, report: Report) -> None:
 
 
 def _table(snapshot: Snapshot) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="dim")
     table.add_column("pod", no_wrap=True)
     for name in _COLUMNS:
-        table.add_column(name, justify="right")
-    table.add_column("longest without an answer", justify="right")
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("longest without an answer", justify="right", overflow="fold")
     for pod, counts in sorted(snapshot.pods.items(), key=lambda each: (len(each[0]), each[0])):
         table.add_row(Text(pod), *_cells(counts))
     table.add_row("all", *_cells(snapshot.total), style="bold")

@@ -27,3 +27,18 @@ def test_the_page_works_below_a_path(chromium: Browser, pets: LocalSet, prefix: 
         assert ("kubia-public" in bands) == ("/services/" in prefix)
         visitor.require_good_manners()
         assert proxy.strays == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 1600])
+def test_the_way_to_the_pod_begins_at_the_service_whose_name_is_whole(
+    chromium: Browser, pets: LocalSet, width: int
+) -> None:
+    with (
+        PrefixProxy(pets.url(0), PREFIXES["the API server, a service"]) as proxy,
+        visiting(chromium, f"{proxy.url}/", viewport={"width": width, "height": 900}) as visitor,
+    ):
+        bands = visitor.page.locator("svg .band")
+        service = bands.filter(has_text="kubia-public").locator("rect").evaluate("each => each.getBBox().x")
+        way = visitor.page.locator("svg .way").last.evaluate("each => each.getPointAtLength(0).x")
+        assert service < way
+        assert bands.count() == 3
