@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,6 +85,23 @@ def test_a_pod_that_comes_back_with_everything_passes(pets: PetSet, tmp_path: Pa
         verdict = watch.verdict()
     assert (verdict.exit, verdict.statuses) == (0, {"disrupt.delete": "passed"}), verdict.members
     assert "kubia-1: node unknown, volume the same, value the same" in verdict.evidence("disrupt.delete")
+
+
+def test_the_time_that_one_takes_to_type_is_not_the_time_until_the_pod_is_back(
+    pets: PetSet, tmp_path: Path
+) -> None:
+    with watching(tmp_path, pets.pods[0].url) as watch:
+        told = time.monotonic()
+        until("somebody to have typed", lambda: time.monotonic() - told > 6, 10)
+        began = time.monotonic()
+        os.kill(pets.pods[1].process.pid, signal.SIGKILL)
+        pets.pods[1].process.wait()
+        pets.pods[1].start()
+        message = watch.verdict().members["checks"][0]["message"]
+        took = time.monotonic() - began
+    seconds = re.search(r"after ([\d.]+) s", message)
+    assert seconds, message
+    assert float(seconds[1]) < took + 0.1, "it is counted from the look in which the pod was away"
 
 
 def test_a_pod_that_comes_back_on_another_volume_does_not(pets: PetSet, tmp_path: Path) -> None:
