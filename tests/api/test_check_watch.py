@@ -139,7 +139,10 @@ def test_a_pod_that_did_not_move_is_told_so_far_as_nodes_are_known(pets: PetSet,
     assert "on which node is not known" in verdict.evidence("disrupt.move")
 
 
-def test_it_can_be_ended_and_has_done_nothing(pets: PetSet, tmp_path: Path) -> None:
-    with watching(tmp_path, pets.pods[0].url) as watch:
+def test_it_can_be_ended_has_done_nothing_and_says_what_it_has_judged(pets: PetSet, tmp_path: Path) -> None:
+    with watching(tmp_path, pets.pods[0].url, "--disrupt=delete,rollout") as watch:
+        pets.replace(1)
+        until("the next one to be watched", lambda: watch.said.count("Watching kubia") == 2, 30)
         assert watch.interrupt() == 128 + signal.SIGINT
-        assert "Interrupted: everything is as it was" in watch.said
+        assert "disrupt.delete passed kubia-1 came back" in watch.said
+        assert "Interrupted: nothing was changed by this command." in watch.said
