@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.result import Finding, failed, passed, unknown, warning
 from kubia_pet.check.scene import Scene
-from kubia_pet.check.view import short
+from kubia_pet.check.view import rank, short
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, VIEW_PATIENCE
@@ -58,7 +58,7 @@ def judged(rows: Mapping[str, Row], pods: Collection[str]) -> Finding:
     """The finding for such a matrix of a set of these pods."""
     if not rows:
         return unknown("No pod gives a list.")
-    names = sorted({name for row in rows.values() for name in row} | rows.keys() | set(pods), key=_rank)
+    names = sorted({name for row in rows.values() for name in row} | rows.keys() | set(pods), key=rank)
     failing = {
         (by, name): told[name] for by, told in rows.items() for name in names if told.get(name, "ok") != "ok"
     }
@@ -103,11 +103,6 @@ def _unreached(rows: Mapping[str, Row], failing: Mapping[tuple[str, str], str], 
     return failed("unreachable-peer", f"Some pods do not reach {names}.", *pairs[:_MOST_LINES], *shown)
 
 
-def _rank(name: str) -> tuple[int, str]:
-    number = name.rpartition("-")[2]
-    return (int(number) if number.isdigit() else -1), name
-
-
 def _shown(rows: Mapping[str, Row], names: Sequence[str], silent: Collection[str]) -> list[str]:
     """The matrix, a line for each who was asked."""
     if len(names) > _WIDEST:
@@ -119,6 +114,6 @@ def _shown(rows: Mapping[str, Row], names: Sequence[str], silent: Collection[str
         + "".join(("-" if by == name else rows[by].get(name, "missing")).ljust(width) for name in names)
         if by in rows
         else f"{by.ljust(width)}gives no list"
-        for by in sorted({*rows, *silent}, key=_rank)
+        for by in sorted({*rows, *silent}, key=rank)
     ]
     return [line.rstrip() for line in (head, *lines)]

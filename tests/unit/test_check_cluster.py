@@ -4,6 +4,7 @@ import pytest
 
 from kubia_pet.check.cluster import judged
 from kubia_pet.check.result import Finding, Status
+from kubia_pet.check.view import short
 
 PODS = ("kubia-0", "kubia-1", "kubia-2")
 
@@ -84,3 +85,8 @@ def test_pods_that_give_no_list_are_named_though_nobody_lists_them() -> None:
     found = judged({by: dict.fromkeys(PODS[:2], "ok") for by in PODS[:2]}, PODS)
     assert found.message == "1 of 3 pods give no list: kubia-2."
     assert found.evidence[-1] == "kubia-2      gives no list"
+
+
+def test_names_in_a_sentence_are_in_the_order_of_their_ordinals() -> None:
+    names = [f"kubia-{number}.kubia.zoo" for number in (10, 2, 1, 0)]
+    assert short(names) == "kubia-0, kubia-1, kubia-2, kubia-10"
