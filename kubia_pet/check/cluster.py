@@ -1,13 +1,13 @@
 """`cluster.view`: all pods give the same list, and the matrix of who reaches whom where they do not."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.result import Finding, failed, passed, unknown, warning
 from kubia_pet.check.scene import Scene
-from kubia_pet.check.view import short
+from kubia_pet.check.view import rank, short
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, VIEW_PATIENCE
@@ -47,31 +47,35 @@ async def view(scene: Scene) -> Finding:
     """Whether the pods' lists are the same and without an error; DNS and its caches get some time."""
     deadline = asyncio.get_running_loop().time() + VIEW_PATIENCE
     rows = await overviews(scene.target.pods, row)
-    while (
-        found := judged(rows, len(scene.target.pods))
-    ).cause and asyncio.get_running_loop().time() < deadline:
+    pods = [pod.name for pod in scene.target.pods]
+    while (found := judged(rows, pods)).cause and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.5)
         rows = await overviews(scene.target.pods, row)
     return found
 
 
-def judged(rows: Mapping[str, Row], pods: int) -> Finding:
-    """The finding for such a matrix of a set with so many pods."""
+def judged(rows: Mapping[str, Row], pods: Collection[str]) -> Finding:
+    """The finding for such a matrix of a set of these pods."""
     if not rows:
         return unknown("No pod gives a list.")
-    names = sorted({name for row in rows.values() for name in row} | rows.keys(), key=_rank)
+    names = sorted({name for row in rows.values() for name in row} | rows.keys() | set(pods), key=rank)
     failing = {
         (by, name): told[name] for by, told in rows.items() for name in names if told.get(name, "ok") != "ok"
     }
     missing = {(by, name) for by, told in rows.items() for name in names if name not in told}
-    silent = pods - len(rows)
-    shown = _shown(rows, names)
+    silent = [name for name in pods if name not in rows]
+    shown = _shown(rows, names, silent)
     unreached = {pair: code for pair, code in failing.items() if code in _UNREACHED}
     if unreached and not (silent and {name for _, name in unreached} <= set(names) - rows.keys()):
         return _unreached(rows, unreached, shown)
     if silent:
         lines = [f"{by} does not reach {name}: {code}" for (by, name), code in unreached.items()]
-        return failed("no-answer", f"{silent} of {pods} pods give no list.", *lines[:_MOST_LINES], *shown)
+        return failed(
+            "no-answer",
+            f"{len(silent)} of {len(pods)} pods give no list: {short(silent)}.",
+            *lines[:_MOST_LINES],
+            *shown,
+        )
     if failing:
         lines = [f"{by} got no value of {name}: {code}" for (by, name), code in failing.items()]
         found = warning if set(failing.values()) == {"too-much"} else failed
@@ -99,12 +103,7 @@ def _unreached(rows: Mapping[str, Row], failing: Mapping[tuple[str, str], str], 
     return failed("unreachable-peer", f"Some pods do not reach {names}.", *pairs[:_MOST_LINES], *shown)
 
 
-def _rank(name: str) -> tuple[int, str]:
-    number = name.rpartition("-")[2]
-    return (int(number) if number.isdigit() else -1), name
-
-
-def _shown(rows: Mapping[str, Row], names: Sequence[str]) -> list[str]:
+def _shown(rows: Mapping[str, Row], names: Sequence[str], silent: Collection[str]) -> list[str]:
     """The matrix, a line for each who was asked."""
     if len(names) > _WIDEST:
         return []
@@ -112,7 +111,9 @@ def _shown(rows: Mapping[str, Row], names: Sequence[str]) -> list[str]:
     head = "asked".ljust(width) + "".join(name.ljust(width) for name in names)
     lines = [
         by.ljust(width)
-        + "".join(("-" if by == name else told.get(name, "missing")).ljust(width) for name in names)
-        for by, told in sorted(rows.items(), key=lambda each: _rank(each[0]))
+        + "".join(("-" if by == name else rows[by].get(name, "missing")).ljust(width) for name in names)
+        if by in rows
+        else f"{by.ljust(width)}gives no list"
+        for by in sorted({*rows, *silent}, key=rank)
     ]
     return [line.rstrip() for line in (head, *lines)]

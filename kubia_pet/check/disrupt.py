@@ -142,7 +142,7 @@ class Disruptor:
             return unknown(f"{', '.join(missing)} is not ready: nothing was disrupted.")
         began = time.monotonic()
         await act()
-        after = await back(self._target, before, pods, DISRUPTION_TIMEOUT * len(pods))
+        after, _ = await back(self._target, before, pods, DISRUPTION_TIMEOUT * len(pods))
         return kept(before, after, pods, time.monotonic() - began, self._written)
 
     def _scaling(self, now: int, replicas: int) -> tuple[str, ...]:

@@ -9,13 +9,14 @@ from kubia_pet.check.ordinals import gaps
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.steady import since_the_only_change
-from kubia_pet.check.view import PodView, short
+from kubia_pet.check.view import PodView, rank, short
 from kubia_pet.client.errors import AskError, RefusedError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, STEADY_PAUSE, STEADY_ROUNDS, VIEW_PATIENCE
 from kubia_pet.reach.target import host_name
 
 _ROUNDS = STEADY_ROUNDS // 2  # a pod uses an answer for its TTL: more often is not asked
+_MOST_LINES = 20
 
 
 async def _telling(scene: Scene) -> list[PodView]:
@@ -70,10 +71,13 @@ def _named(views: Sequence[PodView], pods: Collection[str]) -> Finding:
     if found := _without_host_names(views):
         return found
     ready = {view.full_name for view in views if not view.unready}
-    missing = {name: [view.name for view in views if name not in view.listed] for name in ready}
+    missing = {
+        name: [view.name for view in views if name not in view.listed]
+        for name in sorted(ready, key=lambda name: rank(host_name(name)))
+    }
     lines = [f"{host_name(name)} is not in the list of {short(by)}" for name, by in missing.items() if by]
     if lines:
-        return failed("missing-in-dns", "DNS does not name a pod that is ready.", *lines)
+        return failed("missing-in-dns", "DNS does not name a pod that is ready.", *lines[:_MOST_LINES])
     others = {
         name: [view.name for view in views if name in view.listed] for view in views for name in view.listed
     }
@@ -147,23 +151,21 @@ def _as_the_api_server_knows(views: Sequence[PodView], known: dict[str, set[str]
     return passed("The addresses in DNS are those of the pods.")
 
 
-async def _told(pod: PodClient) -> str | None:
-    """What DNS tells the pod, in a line; None where it does not say."""
+async def _told(pod: PodClient) -> tuple[str, bool] | None:
+    """What DNS tells the pod, in a line, and whether that is an error; None where it does not say."""
     try:
         peers = await pod.peers()
     except AskError:
         return None
-    return (
-        f"an error: {peers['error']['message']}"
-        if peers["error"]
-        else short([each["name"] for each in peers["peers"]])
-    )
+    if peers["error"]:
+        return f"an error: {peers['error']['message']}", True
+    return short([each["name"] for each in peers["peers"]]), False
 
 
 async def steady(scene: Scene) -> Finding:
     """Whether what DNS tells each pod is the same each time."""
     pods = scene.target.pods
-    seen: dict[str, list[str]] = {}
+    seen: dict[str, list[tuple[str, bool]]] = {}
     for number in range(_ROUNDS):
         if number:
             await asyncio.sleep(2 * STEADY_PAUSE)
@@ -172,8 +174,17 @@ async def steady(scene: Scene) -> Finding:
                 seen.setdefault(pod.name, []).append(said)
     if not seen:
         return unknown("No pod says what DNS tells it.")
-    flapping = {name: said for name, said in seen.items() if len(set(since_the_only_change(said))) > 1}
-    if flapping:
-        lines = [f"{name} is told {' / '.join(dict.fromkeys(said))}" for name, said in flapping.items()]
-        return failed("flaps", "What DNS tells a pod comes and goes.", *lines)
-    return passed(f"{_ROUNDS} answers to each of {len(seen)} pods are the same.")
+    lines = {
+        name: f"{name} is told {' / '.join(dict.fromkeys(line for line, _ in said))}"
+        for name, said in seen.items()
+    }
+    good = {name: [line for line, wrong in said if not wrong] for name, said in seen.items()}
+    if flapping := [name for name, said in good.items() if len(set(since_the_only_change(said))) > 1]:
+        return failed("flaps", "What DNS tells a pod comes and goes.", *(lines[name] for name in flapping))
+    # An error that was there once, at the beginning or the end, is a change as any other.
+    if failing := [name for name, said in seen.items() if len(set(since_the_only_change(said))) > 1]:
+        return failed(
+            "dns-failed", "DNS gives a pod no answer now and then.", *(lines[name] for name in failing)
+        )
+    fewest = min(map(len, seen.values()))
+    return passed(f"{fewest} answers to each of {len(seen)} pods are the same.")

@@ -30,6 +30,7 @@ async def identity(scene: Scene) -> Finding:
         or (_other_name(telling) if objects else None)
         or _other_ledger(telling)
         or _missing(scene.target)
+        or _silent(views)
         or passed(
             f"{short([view.name for view in telling])}: each has its name, its ordinal and its full name."
         )
@@ -107,6 +108,16 @@ def _missing(target: Target) -> Finding | None:
     wanted = (f"{name}-{number}" for number in range(first, first + spec.get("replicas", 1)))
     missing = [pod for pod in wanted if pod not in there]
     return failed("missing-pod", f"{short(missing)} does not run.") if missing else None
+
+
+def _silent(views: Sequence[PodView]) -> Finding | None:
+    silent = [view for view in views if view.error]
+    names = short(view.name for view in silent)
+    return (
+        unknown(f"Whether {names} has its name is not known.", *(view.error or "" for view in silent))
+        if silent
+        else None
+    )
 
 
 def _other_ledger(views: Sequence[PodView]) -> Finding | None:

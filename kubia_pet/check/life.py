@@ -70,22 +70,29 @@ async def _life(target: Target, pod: PodClient) -> Life | None:
     )
 
 
-async def back(target: Target, before: Lives, pods: Sequence[str], patience: float) -> dict[str, Life]:
+async def back(
+    target: Target, before: Lives, pods: Sequence[str], patience: float
+) -> tuple[dict[str, Life], float]:
     """The next lives of these pods, of those that have one within `patience` seconds.
 
-    Where lives have no id a pod counts as back when it was away in between.
+    And the seconds since the first look in which they were not all as before. Where lives have no id a pod
+    counts as back when it was away in between.
     """
-    deadline = asyncio.get_running_loop().time() + patience
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    deadline = began + patience
     found: dict[str, Life] = {}
     away: set[str] = set()
-    while asyncio.get_running_loop().time() < deadline and len(found) < len(pods):
+    while clock() < deadline and len(found) < len(pods):
         now = await lives(target)
         away |= {pod for pod in pods if pod not in now}
         for pod in pods:
             if pod in now and (pod in away if now[pod].id is None else now[pod].id != before[pod].id):
                 found[pod] = now[pod]
         await asyncio.sleep(_PAUSE)
-    return found
+        if not found and all(pod in now for pod in pods):
+            began = clock()
+    return found, clock() - began
 
 
 def kept(

@@ -1,7 +1,7 @@
 """One run of the command: reaches the set, checks it, disrupts it where that is wanted, reports."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from kubia_pet.check.disrupt import Disruptor
 from kubia_pet.check.report_json import as_json
 from kubia_pet.check.report_junit import as_junit
 from kubia_pet.check.report_table import progress, write
-from kubia_pet.check.result import Exit, Report
+from kubia_pet.check.result import CheckResult, Exit, Report
 from kubia_pet.check.runner import Progress, run
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.watch import watch
@@ -57,7 +57,11 @@ async def run_checks(way: Way, wanted: Wanted) -> int:
             say(f"Error: {error}")
             return Exit.USAGE if isinstance(error, WrongUseError) else Exit.UNKNOWN
         except asyncio.CancelledError:
-            say("Interrupted: everything is as it was, but for what is said above.")
+            say(
+                "Interrupted: nothing was changed by this command."
+                if wanted.watching
+                else "Interrupted: everything is as it was, but for what is said above."
+            )
             return 128 + (interruption.number or 0)
     match wanted.output:
         case "json":
@@ -72,24 +76,25 @@ async def run_checks(way: Way, wanted: Wanted) -> int:
 
 
 async def _report(target: Target, wanted: Wanted, told: Progress, say: Say) -> Report:
-    """All results; where it is interrupted, what could not be put back is said."""
+    """All results; where it is interrupted, those of disruptions and what could not be put back are said."""
     scene, disruptor = Scene(target), Disruptor(target)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    results: list[CheckResult] = []
     try:
         if wanted.watching:
-            return await _watched(target, wanted.disruptions, told, say)
+            for kind in wanted.disruptions:
+                results.append(await watch(target, kind, say, told))  # noqa: PERF401 - each is kept at once
+            return Report(target.where, at, sum(each.seconds for each in results), tuple(results))
         report = await run(checks(target), scene, told)
-        results = list(report.results)
+        results += report.results
         for kind in wanted.disruptions:
             results.append(await disruptor.run(kind, results, told))
     except asyncio.CancelledError:
+        for each in results:
+            if each.id.startswith("disrupt."):
+                say(f"{each.id} {each.finding.status} {each.finding.message}")
         for note in (*scene.notes(), *disruptor.left):
             say(note)
         raise
     seconds = report.seconds + sum(each.seconds for each in results[len(report.results) :])
     return replace(report, results=tuple(results), seconds=seconds, notes=(*report.notes, *disruptor.left))
-
-
-async def _watched(target: Target, kinds: Sequence[str], told: Progress, say: Say) -> Report:
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    results = tuple([await watch(target, kind, say, told) for kind in kinds])
-    return Report(target.where, at, sum(each.seconds for each in results), results)

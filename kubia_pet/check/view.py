@@ -113,8 +113,14 @@ async def _tried(asking: Awaitable[Any]) -> Any:
         return error
 
 
+def rank(name: str) -> tuple[int, str]:
+    """The key that sorts host names by their ordinals."""
+    number = name.rpartition("-")[2]
+    return (int(number) if number.isdecimal() else -1), name
+
+
 def short(names: Iterable[str]) -> str:
-    """Names in a sentence: host names only, so many of them."""
-    all_names = sorted({host_name(each) for each in names})
+    """Names in a sentence: host names only, by their ordinals, so many of them."""
+    all_names = sorted({host_name(each) for each in names}, key=rank)
     shown = ", ".join(all_names[:8])
     return f"{shown} and {len(all_names) - 8} more" if len(all_names) > 8 else shown  # noqa: PLR2004

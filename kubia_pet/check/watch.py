@@ -1,6 +1,5 @@
 """Says what to type and judges what it then sees: for teaching, and where one has no rights."""
 
-import time
 from collections.abc import Callable, Sequence
 
 from kubia_pet.check.life import Life, back, kept, lives
@@ -25,11 +24,10 @@ async def _watched(target: Target, kind: str, say: Say) -> Finding:
     last = pods[-1]
     say(_instruction(_kubectl(target), kind, last, len(pods), before[last].node))
     wanted = pods if kind == "rollout" else [last]
-    began = time.monotonic()
-    after = await back(target, before, wanted, WATCH_TIMEOUT)
+    after, seconds = await back(target, before, wanted, WATCH_TIMEOUT)
     if not after:
         return unknown(f"Nothing of the kind was seen within {WATCH_TIMEOUT:.0f} s.")
-    found = kept(before, after, wanted, time.monotonic() - began)
+    found = kept(before, after, wanted, seconds)
     if kind == "move" and found.status is Status.PASSED:
         return _moved(last, before[last], after[last], found)
     return found

@@ -32,9 +32,9 @@ def require_ok(answer: Answer) -> None:
     """
     if answer.status // 100 == 2:  # noqa: PLR2004 - 2xx
         return
-    sentence, said = answer.text.strip(), _problem(answer)
-    shown = str(said.get("detail") or sentence.partition("\n")[0])[:300]
-    if '"kind":"Status"' in sentence and "error trying to reach service" in sentence:
+    said, api = _problem(answer), _status(answer)
+    shown = str(said.get("detail") or api or answer.text.strip().partition("\n")[0])[:300]
+    if "error trying to reach service" in api and "dial" in api:  # one that broke may have been sent
         raise NotReachedError("cannot be reached by the API server: it takes no connection")
     kind = OtherValueError if answer.status == HTTPStatus.PRECONDITION_FAILED else RefusedError
     raise kind(answer.status, shown, said.get("code"))
@@ -45,6 +45,18 @@ def require_known(answer: Answer) -> None:
     code = _problem(answer).get("code")
     if answer.status >= 500 and code in {None, "slow", "unconfirmed"}:  # noqa: PLR2004 - 5xx
         raise UnansweredError(f"answered {answer.status}, which leaves open what happened")
+
+
+def _status(answer: Answer) -> str:
+    """The message of the API server's own Status object, which may be over several lines; else empty."""
+    if '"Status"' not in answer.text[:1000]:
+        return ""
+    try:
+        members = json.loads(answer.body)
+    except ValueError:
+        return ""
+    is_status = isinstance(members, dict) and members.get("kind") == "Status"
+    return str(members.get("message", "")) if is_status else ""
 
 
 def _problem(answer: Answer) -> Mapping[str, Any]:

@@ -129,6 +129,8 @@ def test_a_pod_that_is_stopped(api: ApiServer, pets: PetSet) -> None:
     finally:
         process.send_signal(signal.SIGCONT)
     assert (verdict.cause, verdict.exit) == ("no-answer", 1), verdict.members
+    assert verdict.statuses["identity"] == "unknown"
+    assert "kubia-2" in verdict.evidence("identity")
     assert "kubia-0 does not reach kubia-2: timeout" in verdict.evidence("cluster.view")
 
 

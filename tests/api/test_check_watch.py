@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +87,23 @@ def test_a_pod_that_comes_back_with_everything_passes(pets: PetSet, tmp_path: Pa
     assert "kubia-1: node unknown, volume the same, value the same" in verdict.evidence("disrupt.delete")
 
 
+def test_the_time_that_one_takes_to_type_is_not_the_time_until_the_pod_is_back(
+    pets: PetSet, tmp_path: Path
+) -> None:
+    with watching(tmp_path, pets.pods[0].url) as watch:
+        told = time.monotonic()
+        until("somebody to have typed", lambda: time.monotonic() - told > 6, 10)
+        began = time.monotonic()
+        os.kill(pets.pods[1].process.pid, signal.SIGKILL)
+        pets.pods[1].process.wait()
+        pets.pods[1].start()
+        message = watch.verdict().members["checks"][0]["message"]
+        took = time.monotonic() - began
+    seconds = re.search(r"after ([\d.]+) s", message)
+    assert seconds, message
+    assert float(seconds[1]) < took + 0.1, "it is counted from the look in which the pod was away"
+
+
 def test_a_pod_that_comes_back_on_another_volume_does_not(pets: PetSet, tmp_path: Path) -> None:
     with watching(tmp_path, pets.pods[0].url) as watch:
         pets.replace(1, volume=tmp_path / "another")
@@ -120,7 +139,10 @@ def test_a_pod_that_did_not_move_is_told_so_far_as_nodes_are_known(pets: PetSet,
     assert "on which node is not known" in verdict.evidence("disrupt.move")
 
 
-def test_it_can_be_ended_and_has_done_nothing(pets: PetSet, tmp_path: Path) -> None:
-    with watching(tmp_path, pets.pods[0].url) as watch:
+def test_it_can_be_ended_has_done_nothing_and_says_what_it_has_judged(pets: PetSet, tmp_path: Path) -> None:
+    with watching(tmp_path, pets.pods[0].url, "--disrupt=delete,rollout") as watch:
+        pets.replace(1)
+        until("the next one to be watched", lambda: watch.said.count("Watching kubia") == 2, 30)
         assert watch.interrupt() == 128 + signal.SIGINT
-        assert "Interrupted: everything is as it was" in watch.said
+        assert "disrupt.delete passed kubia-1 came back" in watch.said
+        assert "Interrupted: nothing was changed by this command." in watch.said

@@ -4,6 +4,7 @@ import pytest
 
 from kubia_pet.check.cluster import judged
 from kubia_pet.check.result import Finding, Status
+from kubia_pet.check.view import short
 
 PODS = ("kubia-0", "kubia-1", "kubia-2")
 
@@ -17,7 +18,7 @@ def view(**cells: str | None) -> Finding:
             del rows[f"kubia-{by}"][f"kubia-{of}"]
         else:
             rows[f"kubia-{by}"][f"kubia-{of}"] = code
-    return judged(rows, len(rows))
+    return judged(rows, rows.keys())
 
 
 def test_the_same_lists_without_an_error_pass() -> None:
@@ -66,15 +67,26 @@ def test_a_hundred_pods_show_what_is_wrong_only() -> None:
     rows = {
         by: dict.fromkeys(names, "ok") | ({"kubia-7": "timeout"} if by != "kubia-7" else {}) for by in names
     }
-    found = judged(rows, 100)
+    found = judged(rows, names)
     assert found.cause == "unreachable-peer", "whom nobody reaches"
     assert len(found.evidence) == 20
     rows["kubia-3"]["kubia-7"] = "ok"
-    assert judged(rows, 100).cause == "one-way"
+    assert judged(rows, names).cause == "one-way"
 
 
 def test_pods_that_give_no_list_are_not_taken_for_good() -> None:
-    assert judged({"kubia-0": {"kubia-0": "ok"}}, 2).cause == "no-answer"
+    assert judged({"kubia-0": {"kubia-0": "ok"}}, PODS[:2]).cause == "no-answer"
     stopped = {"kubia-0": {"kubia-0": "ok", "kubia-1": "timeout"}}
-    assert judged(stopped, 2).cause == "no-answer"
-    assert judged({}, 2).status is Status.UNKNOWN
+    assert judged(stopped, PODS[:2]).cause == "no-answer"
+    assert judged({}, PODS[:2]).status is Status.UNKNOWN
+
+
+def test_pods_that_give_no_list_are_named_though_nobody_lists_them() -> None:
+    found = judged({by: dict.fromkeys(PODS[:2], "ok") for by in PODS[:2]}, PODS)
+    assert found.message == "1 of 3 pods give no list: kubia-2."
+    assert found.evidence[-1] == "kubia-2      gives no list"
+
+
+def test_names_in_a_sentence_are_in_the_order_of_their_ordinals() -> None:
+    names = [f"kubia-{number}.kubia.zoo" for number in (10, 2, 1, 0)]
+    assert short(names) == "kubia-0, kubia-1, kubia-2, kubia-10"
