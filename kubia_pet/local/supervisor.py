@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _STARTING, _RUNNING = 0.05, 1.0  # seconds between two readiness probes
 _PROBE_TIMEOUT = 2.0  # seconds
-_UNREADY, _DEAD = 3, 5  # failures in a row before it leaves the list, and is killed: 9 s and 15 s of silence
+_MOST_FAILURES = 3  # probes in a row, a second apart, before it leaves the list, or is killed
 _LATE = 0.5  # seconds over its time after which a failure may be this process's own
 _END_TIMEOUT = 15.0  # seconds from SIGTERM to SIGKILL
 _LONGEST_PAUSE = 8.0  # seconds before the next start of a pod that ends again and again
@@ -119,9 +119,9 @@ class LocalPod:
                 alive |= is_alive
                 if is_ready:
                     self._join()
-                elif unready >= _UNREADY:
+                elif unready >= _MOST_FAILURES:
                     self._leave()
-                if dead >= _DEAD and self.process is not None:
+                if dead >= _MOST_FAILURES and self.process is not None:
                     log.warning("%s does not live any more, by its probe, and is killed", self.name)
                     self.process.kill()
                     return
