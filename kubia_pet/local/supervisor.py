@@ -20,8 +20,7 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _STARTING, _RUNNING = 0.05, 1.0  # seconds between two readiness probes
 _PROBE_TIMEOUT = 2.0  # seconds
-_MOST_FAILURES = 3  # probes in a row, a second apart, before it leaves the list, or is killed
-_LATE = 0.5  # seconds over its time after which a failure may be this process's own
+_MOST_FAILURES = 3  # liveness probes in a row, a second apart, before it is killed
 _END_TIMEOUT = 15.0  # seconds from SIGTERM to SIGKILL
 _LONGEST_PAUSE = 8.0  # seconds before the next start of a pod that ends again and again
 
@@ -102,33 +101,21 @@ class LocalPod:
         )
 
     async def _watch(self) -> None:
-        """Probes readiness and liveness, as a kubelet does; liveness counts once it was there.
-
-        A failure does not count where this process itself was late: it says nothing of the pod.
-        """
-        unready = dead = 0
-        alive = late = False
-        loop = asyncio.get_running_loop()
+        """Probes readiness and liveness, as a kubelet does; liveness counts once it was there."""
+        failures = 0
+        alive = False
         async with self._asked() as pod:
             while True:
-                due = loop.time() + _PROBE_TIMEOUT + _LATE
-                is_ready, is_alive = await asyncio.gather(_is_ok(pod, "readyz"), _is_ok(pod, "healthz"))
-                late |= loop.time() > due
-                unready = 0 if is_ready else unready + (not late)
-                dead = 0 if is_alive else dead + (alive and not late)
-                alive |= is_alive
-                if is_ready:
-                    self._join()
-                elif unready >= _MOST_FAILURES:
-                    self._leave()
-                if dead >= _MOST_FAILURES and self.process is not None:
+                (self._join if await _is_ok(pod, "readyz") else self._leave)()
+                if await _is_ok(pod, "healthz"):
+                    failures, alive = 0, True
+                else:
+                    failures += alive
+                if failures >= _MOST_FAILURES and self.process is not None:
                     log.warning("%s does not live any more, by its probe, and is killed", self.name)
                     self.process.kill()
                     return
-                pause = _RUNNING if self.ready.is_set() or dead else _STARTING
-                due = loop.time() + pause + _LATE
-                await asyncio.sleep(pause)
-                late = loop.time() > due
+                await asyncio.sleep(_RUNNING if self.ready.is_set() or failures else _STARTING)
 
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[PodClient]:
