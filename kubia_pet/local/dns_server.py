@@ -178,8 +178,9 @@ class NameServer:
             return cut.to_wire()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with self._clients:
-            with contextlib.suppress(OSError, EOFError, TimeoutError):
+        # Cancelled where the program ends: asyncio's callback of Python 3.11 would complain of that.
+        with contextlib.suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):
+            async with self._clients:
                 while True:
                     async with asyncio.timeout(_CLIENT_TIMEOUT):
                         (size,) = struct.unpack("!H", await reader.readexactly(2))
@@ -188,7 +189,7 @@ class NameServer:
                             break
                         writer.write(struct.pack("!H", len(wire)) + wire)
                         await writer.drain()
-            writer.close()
+        writer.close()
 
 
 class _Datagrams(asyncio.DatagramProtocol):

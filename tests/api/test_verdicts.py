@@ -179,14 +179,17 @@ def test_a_volume_that_came_through_a_reboot_of_its_node_is_good_and_says_so(tmp
     needs("unshare", "mount", root=True)
     boot_id = tmp_path / "boot_id"
     own = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'
-    for boot in ("before", "after"):
-        boot_id.write_text(f"{boot}\n")
-        rebooted = ("unshare", "--mount", "sh", "-c", own, str(boot_id))
-        with Pod(tmp_path / "data", *ALONE, "--node=worker-1", prefix=rebooted) as pod:
-            if boot == "before":
-                ask(pod.url, "POST", b"kept")
-                pod.process.kill()  # a power cut says no goodbye
-                continue
+    rebooted = ("unshare", "--mount", "sh", "-c", own, str(boot_id))
+    zone = Zone()
+    zone.add("kubia-0", 8080)
+    with NameServer(zone) as names:
+        options = (ALONE[0], "--nameserver={}:{}".format(*names.address), "--node=worker-1")
+        boot_id.write_text("before\n")
+        with Pod(tmp_path / "data", *options, prefix=rebooted) as pod:
+            ask(pod.url, "POST", b"kept")
+            pod.process.kill()  # a power cut says no goodbye
+        boot_id.write_text("after\n")
+        with Pod(tmp_path / "data", *options, prefix=rebooted) as pod:
             until("peers to have been looked for", lambda: verdict(pod.url) != "unknown", SECONDS)
             seen = ledger(pod.url)
             assert ask(f"{pod.url}/data") == (200, "kept")

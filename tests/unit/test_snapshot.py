@@ -50,7 +50,7 @@ def snapshot_of(
     found = Discovered(SERVICE, peers, (), time.monotonic(), records=records)
     answers = tuple(PeerResult(peer, Value(value)) for peer in peers if not peer.is_self)
     ledgers = {peer.name: ledger for peer in peers if ledger}
-    return Snapshot(f"kubia-{own_ordinal}", own, Gathered(found, answers), ledgers, None)
+    return Snapshot(f"kubia-{own_ordinal}", own, Gathered(found, answers), ledgers)
 
 
 @pytest.mark.parametrize("number", [1, 3, 30, 100, 300, 1000])
@@ -117,7 +117,7 @@ def test_a_peer_without_an_answer_says_why() -> None:
     assert found is not None
     error = Diagnostic(ErrorCode.TIMEOUT, "no answer within 1 s")
     answers = (PeerResult(found.answers[0].peer, error=error),)
-    snapshot = Snapshot("kubia-0", OWN, Gathered(found.discovered, answers), {}, None)
+    snapshot = Snapshot("kubia-0", OWN, Gathered(found.discovered, answers), {})
     peer = json.loads(snapshot.encoded().data)["peers"][1]
     assert (peer["state"], peer["error"]) == (
         "no-answer", {"code": "timeout", "message": "no answer within 1 s"},

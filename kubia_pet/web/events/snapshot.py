@@ -78,17 +78,18 @@ class Snapshots:
         self, own: "Own", gathered: Gathered | None, ledgers: Mapping[str, LedgerSummary]
     ) -> ClusterState:
         size = Overview(self._pod, own.value, gathered).size
-        encode = Snapshot(self._pod, own, gathered, ledgers, self._faults_set()).encoded
+        encode = Snapshot(self._pod, own, gathered, ledgers).encoded
         return await asyncio.to_thread(encode) if size > OFFLOAD_BYTES else encode()
 
     async def _read(self) -> "Own":
         ledger = summary_of(self._own_ledger())
-        if (obstacle := self._readiness.obstacle()) is not None:
-            return Own(None, str(obstacle), ledger)
+        faults, obstacle = self._faults_set(), self._readiness.obstacle()  # of one moment
+        if obstacle is not None:
+            return Own(None, str(obstacle), ledger, faults)
         try:
-            return Own(await self._store.read(), None, ledger)
+            return Own(await self._store.read(), None, ledger, faults)
         except StoreError as error:
-            return Own(None, str(error), ledger)
+            return Own(None, str(error), ledger, faults)
 
     def _faults_set(self) -> Members | None:
         if self._faults is None:
@@ -104,11 +105,12 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Own:
-    """This pod's value, or why its volume gives none; and its ledger."""
+    """This pod's value, or why its volume gives none; its ledger, and the faults that are set."""
 
     value: Value | None
     failure: str | None
     ledger: LedgerSummary | None
+    faults: Members | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,6 @@ class Snapshot:
     own: Own
     gathered: Gathered | None
     ledgers: Mapping[str, LedgerSummary]
-    faults: Members | None
 
     def encoded(self) -> ClusterState:
         """With as much of each value, and of as many pods, as there is room for: this one, and the first."""
@@ -130,7 +131,7 @@ class Snapshot:
                 "service": found and found.service,
                 "error": found and found.failure and vars(found.failure),
                 "findings": [vars(each) for each in found.diagnostics] if found else [],
-                "faults": self.faults,
+                "faults": self.own.faults,
             }
         )
         records = self._records()
