@@ -87,7 +87,7 @@ def test_helm_test_runs_what_the_job_of_k8s_runs_and_keeps_its_log() -> None:
     pod = rendered()["Pod kubia-check"]
     (ours,), (theirs,) = (spec.pop("containers") for spec in (pod["spec"], job["template"]["spec"]))
     assert pod["spec"] == job["template"]["spec"] | {"activeDeadlineSeconds": job["activeDeadlineSeconds"]}
-    assert ours.pop("args") == [*theirs.pop("args"), "--public=kubia-public"]
+    assert ours.pop("args") == [*theirs.pop("args"), "--public=kubia-public", "--replicas=2"]
     assert ours.pop("image").partition(":")[0] == theirs.pop("image")
     assert ours == theirs
     assert "app" not in pod["metadata"]["labels"], "a Service would lead to it"
