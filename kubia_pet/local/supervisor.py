@@ -22,6 +22,7 @@ _STARTING, _RUNNING = 0.05, 1.0  # seconds between two readiness probes
 _PROBE_TIMEOUT = 2.0  # seconds
 _MOST_FAILURES = 3  # liveness probes in a row, a second apart, before it is killed
 _END_TIMEOUT = 15.0  # seconds from SIGTERM to SIGKILL
+_SHORTEST_PAUSE = 0.5  # seconds; a kubelet takes as long, and who watches sees the pod go
 _LONGEST_PAUSE = 8.0  # seconds before the next start of a pod that ends again and again
 
 
@@ -70,7 +71,8 @@ class LocalPod:
             await asyncio.gather(*watching, return_exceptions=True)
             self._leave()
             if not self._ending:
-                pause = 0.0 if loop.time() - began > _LONGEST_PAUSE else min(2 * pause + 0.5, _LONGEST_PAUSE)
+                lasted = loop.time() - began > _LONGEST_PAUSE
+                pause = _SHORTEST_PAUSE if lasted else min(2 * pause + _SHORTEST_PAUSE, _LONGEST_PAUSE)
                 log.warning("%s has ended (%s) and is started again", self.name, _how(status))
                 await asyncio.sleep(pause)
 
