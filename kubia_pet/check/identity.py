@@ -28,13 +28,16 @@ async def identity(scene: Scene) -> Finding:
         or _no_service(telling)
         or _other_service(telling, scene.target.service)
         or (_other_name(telling) if objects else None)
-        or _other_ledger(telling)
-        or _missing(scene.target)
-        or _silent(views)
+        or (_of_each(scene.target, views) if scene.target.apart else None)
         or passed(
             f"{short([view.name for view in telling])}: each has its name, its ordinal and its full name."
         )
     )
+
+
+def _of_each(target: Target, views: Sequence[PodView]) -> Finding | None:
+    """What can be told where each pod can be asked by itself: a Service lets another one answer each time."""
+    return _other_ledger([view for view in views if view.peers]) or _missing(target) or _silent(views)
 
 
 def _not_a_stateful_set(views: Sequence[PodView], objects: Objects | None) -> Finding | None:

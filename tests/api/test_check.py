@@ -116,7 +116,8 @@ def test_where_only_the_service_can_be_reached_nothing_is_written_and_the_reason
         for number, pod in enumerate(pets.pods):
             pets.zone.add(pod.name, pets.port(pod), f"192.0.2.{number + 1}")  # TEST-NET-1: nobody
         with PrefixProxy(urls[0], "/any", *urls[1:]) as service:
-            verdict = check(service.url)
+            verdict = check(service.url, "--replicas=2")
+        assert verdict.statuses["identity"] != "failed", verdict.evidence("identity")
         for id_ in ("dns.srv", "public", "volume.writable", "durable"):
             assert verdict.statuses[id_] == "skipped", verdict.members
         assert "cannot be reached from here" in verdict.evidence("volume.writable")
