@@ -1,20 +1,19 @@
 """`cluster.view`: all pods give the same list, and the matrix of who reaches whom where they do not."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from kubia_pet.aio.parallel import in_parallel
 from kubia_pet.check.result import Finding, failed, passed, unknown, warning
 from kubia_pet.check.scene import Scene
-from kubia_pet.check.view import rank, short
+from kubia_pet.check.view import MOST_LINES, rank, short
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
-from kubia_pet.limits import ASK_CONCURRENCY, VIEW_PATIENCE
+from kubia_pet.limits import ASK_CONCURRENCY
+from kubia_pet.reach.patience import patiently
 from kubia_pet.reach.target import host_name
 
 _WIDEST = 10  # pods of which the whole matrix is shown, of more only what is wrong
-_MOST_LINES = 20
 _DROPPED = {"timeout", "unreachable"}  # a refusal, too, would have come the other way
 _UNREACHED = _DROPPED | {"refused", "closed", "no-address"}
 Digest = TypeVar("Digest")
@@ -45,13 +44,12 @@ def row(overview: Mapping[str, Any]) -> Row:
 
 async def view(scene: Scene) -> Finding:
     """Whether the pods' lists are the same and without an error; DNS and its caches get some time."""
-    deadline = asyncio.get_running_loop().time() + VIEW_PATIENCE
-    rows = await overviews(scene.target.pods, row)
     pods = [pod.name for pod in scene.target.pods]
-    while (found := judged(rows, pods)).cause and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.5)
-        rows = await overviews(scene.target.pods, row)
-    return found
+
+    async def look() -> Finding:
+        return judged(await overviews(scene.target.pods, row), pods)
+
+    return await patiently(look, lambda found: not found.cause)
 
 
 def judged(rows: Mapping[str, Row], pods: Collection[str]) -> Finding:
@@ -73,17 +71,17 @@ def judged(rows: Mapping[str, Row], pods: Collection[str]) -> Finding:
         return failed(
             "no-answer",
             f"{len(silent)} of {len(pods)} pods give no list: {short(silent)}.",
-            *lines[:_MOST_LINES],
+            *lines[:MOST_LINES],
             *shown,
         )
     if failing:
         lines = [f"{by} got no value of {name}: {code}" for (by, name), code in failing.items()]
         found = warning if set(failing.values()) == {"too-much"} else failed
         peers = short({name for _, name in failing})
-        return found("peer-error", f"Some pods get no value of {peers}.", *lines[:_MOST_LINES], *shown)
+        return found("peer-error", f"Some pods get no value of {peers}.", *lines[:MOST_LINES], *shown)
     if missing:
         lines = [f"{by} does not list {name}" for by, name in sorted(missing)]
-        return failed("views-differ", "The pods give different lists.", *lines[:_MOST_LINES], *shown)
+        return failed("views-differ", "The pods give different lists.", *lines[:MOST_LINES], *shown)
     return passed(f"{len(rows)} pods give the same list of {len(names)}.")
 
 
@@ -97,10 +95,10 @@ def _unreached(rows: Mapping[str, Row], failing: Mapping[tuple[str, str], str], 
         if code in _DROPPED and rows.get(name, {}).get(by) == "ok" and (name in reached or len(rows) == 2)  # noqa: PLR2004 - whom nobody reaches does not answer
     ]
     if one_way:
-        return failed("one-way", "The network lets one direction pass only.", *one_way[:_MOST_LINES], *shown)
+        return failed("one-way", "The network lets one direction pass only.", *one_way[:MOST_LINES], *shown)
     pairs = [f"{by} does not reach {name}: {code}" for (by, name), code in failing.items()]
     names = short({name for _, name in failing})
-    return failed("unreachable-peer", f"Some pods do not reach {names}.", *pairs[:_MOST_LINES], *shown)
+    return failed("unreachable-peer", f"Some pods do not reach {names}.", *pairs[:MOST_LINES], *shown)
 
 
 def _shown(rows: Mapping[str, Row], names: Sequence[str], silent: Collection[str]) -> list[str]:

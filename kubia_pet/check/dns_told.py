@@ -9,14 +9,13 @@ from kubia_pet.check.ordinals import gaps
 from kubia_pet.check.result import Finding, failed, passed, skipped, unknown, warning
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.steady import since_the_only_change
-from kubia_pet.check.view import PodView, rank, short
+from kubia_pet.check.view import MOST_LINES, PodView, rank, short
 from kubia_pet.client.errors import AskError, RefusedError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY, STEADY_PAUSE, STEADY_ROUNDS, VIEW_PATIENCE
 from kubia_pet.reach.target import host_name
 
 _ROUNDS = STEADY_ROUNDS // 2  # a pod uses an answer for its TTL: more often is not asked
-_MOST_LINES = 20
 
 
 async def _telling(scene: Scene) -> list[PodView]:
@@ -77,7 +76,7 @@ def _named(views: Sequence[PodView], pods: Collection[str]) -> Finding:
     }
     lines = [f"{host_name(name)} is not in the list of {short(by)}" for name, by in missing.items() if by]
     if lines:
-        return failed("missing-in-dns", "DNS does not name a pod that is ready.", *lines[:_MOST_LINES])
+        return failed("missing-in-dns", "DNS does not name a pod that is ready.", *lines[:MOST_LINES])
     others = {
         name: [view.name for view in views if name in view.listed] for view in views for name in view.listed
     }

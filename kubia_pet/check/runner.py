@@ -66,7 +66,7 @@ async def _one(
     progress: Progress,
 ) -> CheckResult:
     cause = await _failed_before(needed)
-    if before:
+    if before and not cause:
         await asyncio.wait(before)
     return await timed(check.id, _found(check, scene, cause), progress)
 

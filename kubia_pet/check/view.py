@@ -113,6 +113,9 @@ async def _tried(asking: Awaitable[Any]) -> Any:
         return error
 
 
+MOST_LINES = 20  # of evidence of one kind
+
+
 def rank(name: str) -> tuple[int, str]:
     """The key that sorts host names by their ordinals."""
     number = name.rpartition("-")[2]

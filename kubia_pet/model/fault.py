@@ -37,11 +37,12 @@ DESCRIPTIONS = {
     Fault.IGNORE_SIGTERM: "SIGTERM does nothing: a delete takes the whole grace period.",
 }
 
-OF_CHANGES = (Fault.DISK_FULL, Fault.DISK_READ_ONLY, Fault.DISK_ERROR, Fault.DISK_SLOW, Fault.FORGET)
+_OF_DISK = (Fault.DISK_FULL, Fault.DISK_READ_ONLY, Fault.DISK_ERROR, Fault.DISK_SLOW)
+OF_CHANGES = (*_OF_DISK, Fault.FORGET)
 """Those that an answer to a change shows."""
 OF_READS = (Fault.DISK_ERROR, Fault.DISK_SLOW, Fault.FORGET)
 """Those that an answer with the value shows."""
-OF_READINESS = (Fault.NOT_READY, Fault.DISK_FULL, Fault.DISK_READ_ONLY, Fault.DISK_ERROR, Fault.DISK_SLOW)
+OF_READINESS = (Fault.NOT_READY, *_OF_DISK)
 """Those that keep the pod from being ready."""
 
 

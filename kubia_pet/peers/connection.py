@@ -61,7 +61,7 @@ class PeerConnection(asyncio.BufferedProtocol):
         self._judge = judge
         self._in_body = False
         self._parser = httptools.HttpResponseParser(self)
-        self._buffer = bytearray(PEER_READ_BUFFER_BYTES)
+        self._buffer = memoryview(bytearray(PEER_READ_BUFFER_BYTES))
         self._last: tuple[bytes, Response] | None = None  # that came in one piece, and how it was read
         self._response: asyncio.Future[Response] | None = None
         self._retry: Callable[[], None] | None = None
@@ -96,7 +96,7 @@ class PeerConnection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's signature
         """Where the next bytes go."""
-        return memoryview(self._buffer)
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes of a response came, or some that nobody asked for."""
@@ -104,7 +104,7 @@ class PeerConnection(asyncio.BufferedProtocol):
             self.close()  # nobody asked for them: they must not pass for the next response
             return
         self._retry = None
-        data = bytes(memoryview(self._buffer)[:nbytes])
+        data = bytes(self._buffer[:nbytes])
         if not self._taken and self._last is not None and self._last[0] == data:
             self.reusable = True
             self._answer(self._last[1])

@@ -28,9 +28,8 @@ class Target:
     `service` is the headless service's full name. Each request to `public`, the other service, is a
     connection of its own, while those of one `connect` go to one pod, where that can be. `nameserver` says
     which name server to ask, where that can be done from here, and `api` asks the API server. `may_remove`
-    says whether a value can be taken away again, `replicas` how many
-    pods there must be, where the user knows. `port` is the pods' own, where the service's records name a
-    wrong one.
+    says whether a value can be taken away again, `replicas` how many pods there must be, if that is known.
+    `port` is the pods' own, where the service's records name a wrong one.
     """
 
     where: str

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from kubia_pet.limits import MAX_CHANGES_LOGGED, OFFLOAD_BYTES
+from kubia_pet.limits import LOG_FLUSH_TIME, MAX_CHANGES_LOGGED, OFFLOAD_BYTES
 from kubia_pet.model.value import Value
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class ChangeLog:
     async def end(self, _: object) -> None:
         """Leaves nothing unsaid where the application ends."""
         if self._saying:
-            await asyncio.wait(self._saying)
+            await asyncio.wait(self._saying, timeout=LOG_FLUSH_TIME)
         self.flush()
 
 

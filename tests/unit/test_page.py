@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from kubia_pet.model.diagnostic import ErrorCode
+from kubia_pet.model.diagnostic import PEER_ERRORS, ErrorCode
 from kubia_pet.model.ledger import Kind
 
 PAGE = Path("kubia_pet/web/page/page.html").read_text("utf-8")
@@ -29,5 +29,6 @@ def test_each_word_that_is_said_has_its_chinese() -> None:
 def test_each_reason_for_which_a_peer_gives_no_answer_has_its_chinese() -> None:
     errors = PAGE.partition("const ERRORS = {")[2].partition("};")[0]
     codes = set(re.findall(r'"?([a-z-]+)"?: "', errors))
-    of_peers = set(list(ErrorCode)[: list(ErrorCode).index(ErrorCode.FAILED)])
-    assert codes == of_peers, "those of this pod and of the discovery have a sentence alone"
+    assert codes == set(PEER_ERRORS) - {ErrorCode.FAILED}, (
+        "those of this pod and of the discovery have a sentence alone"
+    )
