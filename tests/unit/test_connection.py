@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from kubia_pet.limits import MAX_REPEATED_BYTES
 from kubia_pet.peers.connection import PeerConnection, Response, only_ok
+from tests.support.bad_peers import peer, request
 
 
 def answer(body: bytes, status: str = "200 OK") -> bytes:
@@ -16,20 +17,17 @@ def answer(body: bytes, status: str = "200 OK") -> bytes:
 async def connected(answers: Sequence[Sequence[bytes]]) -> AsyncIterator[PeerConnection]:
     """To a peer that gives these answers in turn, each in such pieces."""
 
-    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for pieces in answers:
-            await reader.readuntil(b"\r\n\r\n")
+            await request(reader)
             for piece in pieces:
                 writer.write(piece)
                 await writer.drain()
                 await asyncio.sleep(0.02)  # each piece by itself
         await reader.read()
-        writer.close()
 
-    async with await asyncio.start_server(peer, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(
+    async with peer(behave) as port:
+        _, connection = await asyncio.get_running_loop().create_connection(
             lambda: PeerConnection(1 << 20, only_ok), "127.0.0.1", port
         )
         yield connection
