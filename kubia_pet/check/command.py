@@ -10,7 +10,13 @@ from click.shell_completion import CompletionItem
 
 from kubia_pet.reach.options import target_options, way
 
-DISRUPTIONS = ("delete", "scale", "rollout", "move")
+# What is done, for whoever is asked.
+DISRUPTIONS = {
+    "delete": "delete the last pod",
+    "scale": "scale the set down by one, and up again",
+    "rollout": "restart every pod, one after the other",
+    "move": "cordon the node of a pod, delete the pod, uncordon the node",
+}
 
 
 class Disruptions(click.ParamType[tuple[str, ...]]):
@@ -90,7 +96,8 @@ def check(
     if disruptions and not watching:
         if chosen.namespace is None:
             raise click.UsageError("--disrupt works by kubectl: it needs --namespace.")
-        _ask(f"Disrupt the set in namespace {chosen.namespace} ({', '.join(disruptions)})?", yes=yes)
+        acts = "; ".join(DISRUPTIONS[kind] for kind in disruptions)
+        _ask(f"In namespace {chosen.namespace}: {acts}?", yes=yes)
     wanted = Wanted(output, disruptions or (("delete",) if watching else ()), watching)
     conclude(run_checks(chosen, wanted))
 
@@ -104,4 +111,5 @@ def _ask(question: str, *, yes: bool) -> None:
     with suppress(click.Abort):  # Ctrl-C or Ctrl-D
         if click.confirm(question, err=True):
             return
-    raise click.UsageError("Nothing was done.")
+    click.echo("Nothing was done.", err=True)
+    raise click.exceptions.Exit(2)

@@ -1,5 +1,6 @@
 """The disruptions: what a StatefulSet must survive, done by kubectl with the user's own rights."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -141,8 +142,12 @@ class Disruptor:
         if missing := [pod for pod in pods if pod not in before]:
             return unknown(f"{', '.join(missing)} is not ready: nothing was disrupted.")
         began = time.monotonic()
-        await act()
-        after, _ = await back(self._target, before, pods, DISRUPTION_TIMEOUT * len(pods))
+        try:
+            await act()
+            after, _ = await back(self._target, before, pods, DISRUPTION_TIMEOUT * len(pods))
+        except asyncio.CancelledError:
+            self.left.append(f"{', '.join(pods)} may not be back yet: the StatefulSet sees to it")
+            raise
         return kept(before, after, pods, time.monotonic() - began, self._written)
 
     def _scaling(self, now: int, replicas: int) -> tuple[str, ...]:

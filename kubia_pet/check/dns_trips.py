@@ -116,7 +116,8 @@ async def steady(scene: Scene) -> Finding:
         )
     if len({next(iter(each)) for each in kinds.values()}) > 1:
         return failed("name-servers-differ", "The name servers give different answers.", *evidence)
-    return passed(f"{STEADY_ROUNDS} answers of each of {len(answers)} name servers are the same.")
+    who = "the name server" if len(answers) == 1 else f"each of {len(answers)} name servers"
+    return passed(f"{STEADY_ROUNDS} answers of {who} are the same.")
 
 
 def _kind(reply: Reply) -> Hashable:

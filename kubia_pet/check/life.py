@@ -53,7 +53,7 @@ async def _life(target: Target, pod: PodClient) -> Life | None:
         if answer.status == HTTPStatus.FORBIDDEN:
             raise UnreachableError(f"You may not get pods in namespace {target.namespace}: lives need it.")
         known = json.loads(answer.body) if answer.status == HTTPStatus.OK else {}
-        if "deletionTimestamp" in known.get("metadata", {"deletionTimestamp": ""}):
+        if "deletionTimestamp" in known.get("metadata", {"deletionTimestamp": ""}) or not _is_ready(known):
             return None
     await pod.ready()
     try:
@@ -68,6 +68,12 @@ async def _life(target: Target, pod: PodClient) -> Life | None:
         volume=volume.get("id"),
         value=stored.data if stored else None,
     )
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether the cluster says so: its StatefulSet goes on, and its Services lead to it, by that word."""
+    conditions = pod["status"].get("conditions", ())
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 async def back(
@@ -116,7 +122,21 @@ def kept(
             return unknown(f"{', '.join(foreign)} was written to by somebody else meanwhile.", *lines)
         if others:
             return failed(cause, f"{', '.join(others)} came back with another {what}.", *lines)
-    return passed(f"{', '.join(pods)} came back after {seconds:.1f} s with name, volume and value.", *lines)
+    return passed(f"{', '.join(pods)} {_came_back(before, after, pods, seconds)}.", *lines)
+
+
+def _came_back(before: Lives, after: Lives, pods: Sequence[str], seconds: float) -> str:
+    """Where, when, and with what of all that they had: a volume may not be known, a value not be there."""
+    first = pods[0]
+    place = f" on {after[first].node}" if len(pods) == 1 and before[first].node != after[first].node else ""
+    what = ["name"]
+    if all(before[pod].volume and after[pod].volume for pod in pods):
+        what.append("volume")
+    if any(before[pod].value is not None for pod in pods):
+        what.append("value")
+    *others, last = what
+    kept = f"{', '.join(others)} and {last}" if others else f"its {last}"
+    return f"came back{place} after {seconds:.1f} s with {kept}"
 
 
 def _foreign(after: Lives, others: Sequence[str], written: Sequence[Written]) -> list[str]:

@@ -12,6 +12,7 @@ from kubia_pet.check.scene import Scene
 from kubia_pet.check.view import short
 from kubia_pet.client.errors import AskError
 from kubia_pet.limits import ASK_CONCURRENCY
+from kubia_pet.reach.kubectl import API
 from kubia_pet.reach.target import Connect, host_name
 
 # With so many more connections than the coupon collector needs, a random choice misses one of n healthy
@@ -38,6 +39,7 @@ async def public(scene: Scene) -> Finding:
         return unknown("No pod is ready.")
     reached: Counter[str] = Counter()
     errors: list[str] = []
+    url = service.url.removeprefix(API)  # of the socket to the API server: its paths are everybody's
     look = partial(_who, known=ready | unready)
     while ready - reached.keys() and reached.total() + len(errors) < enough(len(ready)):
         for name, error in await in_parallel([connect] * ASK_CONCURRENCY, look, limit=ASK_CONCURRENCY):
@@ -50,9 +52,9 @@ async def public(scene: Scene) -> Finding:
     asked = reached.total() + len(errors)
     evidence = [f"{name}: {count} of {asked} connections" for name, count in sorted(reached.items())]
     if errors:
-        message = f"{len(errors)} connections to {service.url} failed: {errors[0]}."
+        message = f"{len(errors)} connections to {url} failed: {errors[0]}."
         return failed("public-fails", message, *evidence)
-    return _judged(service.url, ready, unready, reached.keys(), evidence)
+    return _judged(url, ready, unready, reached.keys(), evidence)
 
 
 def _judged(

@@ -28,20 +28,22 @@ class LiveTable(Progress):
     """The table of a run under way, on a terminal."""
 
     def __init__(self, checks: Sequence[str], live: Live) -> None:
-        self._results: dict[str, CheckResult | None] = dict.fromkeys(checks)
+        super().__init__()
+        self._checks = checks
         self._live = live
         self._spinner = Spinner("dots")
 
     def ended(self, result: CheckResult) -> None:
         """Shows its result."""
-        self._results[result.id] = result
+        super().ended(result)
         self.show()
 
     def show(self) -> None:
         """Draws the table as it is now."""
         table = _table()
-        for check, result in self._results.items():
-            if result:
+        found = {result.id: result for result in self.results}
+        for check in self._checks:
+            if result := found.get(check):
                 table.add_row(*_cells(result))
             else:
                 table.add_row(check, self._spinner, "")

@@ -76,7 +76,7 @@ async def run_checks(way: Way, wanted: Wanted) -> int:
 
 
 async def _report(target: Target, wanted: Wanted, told: Progress, say: Say) -> Report:
-    """All results; where it is interrupted, those of disruptions and what could not be put back are said."""
+    """All results; where it is interrupted, those so far and what could not be put back are said."""
     scene, disruptor = Scene(target), Disruptor(target)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     results: list[CheckResult] = []
@@ -90,9 +90,8 @@ async def _report(target: Target, wanted: Wanted, told: Progress, say: Say) -> R
         for kind in wanted.disruptions:
             results.append(await disruptor.run(kind, results, told))
     except asyncio.CancelledError:
-        for each in results:
-            if each.id.startswith("disrupt."):
-                say(f"{each.id} {each.finding.status} {each.finding.message}")
+        for each in told.results:
+            say(f"{each.id} {each.finding.status} {each.finding.message}")
         for note in (*scene.notes(), *disruptor.left):
             say(note)
         raise

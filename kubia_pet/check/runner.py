@@ -31,10 +31,14 @@ class Check:
 
 
 class Progress:
-    """Told how the run goes; does nothing by itself."""
+    """Told how the run goes, and keeps what was found so far."""
+
+    def __init__(self) -> None:
+        self.results: list[CheckResult] = []
 
     def ended(self, result: CheckResult) -> None:
         """It has this result."""
+        self.results.append(result)
 
 
 async def run(checks: Sequence[Check], scene: Scene, progress: Progress) -> Report:

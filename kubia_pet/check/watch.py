@@ -1,14 +1,20 @@
 """Says what to type and judges what it then sees: for teaching, and where one has no rights."""
 
+import json
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from kubia_pet.check.life import Life, back, kept, lives
+from kubia_pet.check.refusal import stateful_set
 from kubia_pet.check.result import CheckResult, Finding, Status, failed, unknown
 from kubia_pet.check.runner import Progress, timed
+from kubia_pet.client.errors import AskError
 from kubia_pet.limits import WATCH_TIMEOUT
 from kubia_pet.reach.target import Target
 
 Say = Callable[[str], None]
+_CHANGES = {"scale": "scaled", "rollout": "rolled out"}  # what only the StatefulSet itself shows
 
 
 async def watch(target: Target, kind: str, say: Say, progress: Progress) -> CheckResult:
@@ -21,16 +27,45 @@ async def _watched(target: Target, kind: str, say: Say) -> Finding:
     pods = [pod.name for pod in target.pods]
     if missing := [pod for pod in pods if pod not in before]:
         return unknown(f"{', '.join(missing)} is not ready: there is nothing to watch yet.")
+    if kind != "delete" and _is_local(target):
+        return unknown("Pods that no cluster runs can only be killed: see --disrupt delete.")
     last = pods[-1]
-    say(_instruction(_kubectl(target), kind, last, len(pods), before[last].node))
+    generation = await _generation(target)
+    say(_instruction(target, kind, before[last].node))
     wanted = pods if kind == "rollout" else [last]
     after, seconds = await back(target, before, wanted, WATCH_TIMEOUT)
     if not after:
         return unknown(f"Nothing of the kind was seen within {WATCH_TIMEOUT:.0f} s.")
     found = kept(before, after, wanted, seconds)
-    if kind == "move" and found.status is Status.PASSED:
+    if found.status is not Status.PASSED:
+        return found
+    if kind == "move":
         return _moved(last, before[last], after[last], found)
+    if kind in _CHANGES:
+        return _changed(_CHANGES[kind], generation, await _generation(target), found)
     return found
+
+
+def _changed(what: str, before: int | None, after: int | None, found: Finding) -> Finding:
+    """Pods that are deleted come back, too: only a StatefulSet that was changed was scaled or rolled out."""
+    if before is None or after is None:
+        return unknown(f"{found.message} Whether it was {what} is not known from here.", *found.evidence)
+    if before == after:
+        return unknown(f"{found.message} But it was not {what}.", *found.evidence)
+    return found
+
+
+async def _generation(target: Target) -> int | None:
+    """How often the StatefulSet was changed; None where that cannot be seen."""
+    found = stateful_set(target)
+    if found is None or target.api is None:
+        return None
+    path = f"apis/apps/v1/namespaces/{target.namespace}/statefulsets/{found['metadata']['name']}"
+    try:
+        answer = await target.api.ask("GET", path)
+    except AskError:
+        return None
+    return int(json.loads(answer.body)["metadata"]["generation"]) if answer.status == HTTPStatus.OK else None
 
 
 def _moved(pod: str, before: Life, after: Life, found: Finding) -> Finding:
@@ -43,6 +78,11 @@ def _moved(pod: str, before: Life, after: Life, found: Finding) -> Finding:
     return found
 
 
+def _is_local(target: Target) -> bool:
+    hosts = {urlsplit(pod.url).hostname or "" for pod in target.pods}
+    return target.api is None and all(host == "::1" or host.startswith("127.") for host in hosts)
+
+
 def _kubectl(target: Target) -> str:
     """The command as it is typed for this set, whatever namespace another terminal is in."""
     service = (target.service or "").split(".")
@@ -50,8 +90,12 @@ def _kubectl(target: Target) -> str:
     return f"kubectl --namespace {namespace}" if namespace else "kubectl"
 
 
-def _instruction(kubectl: str, kind: str, pod: str, pods: int, node: str | None) -> str:
+def _instruction(target: Target, kind: str, node: str | None) -> str:
+    pod, pods, kubectl = target.pods[-1].name, len(target.pods), _kubectl(target)
     name = pod.rpartition("-")[0]
+    if _is_local(target):
+        shown = f"where NUMBER is that of the process of {pod}, as kubia-pet local shows it"
+        return f"Type, in another terminal:\n\n  kill -9 NUMBER\n\n{shown}\nWatching {name} ..."
     scale = f"{kubectl} scale statefulset {name} --replicas="
     typed: Sequence[str] = {
         "delete": (f"{kubectl} delete pod {pod}",),
@@ -64,5 +108,4 @@ def _instruction(kubectl: str, kind: str, pod: str, pods: int, node: str | None)
         ),
     }[kind]
     lines = "".join(f"\n  {line}" for line in typed)
-    local = f"\nor, where the set is a local one, kill the process of {pod}" if kind == "delete" else ""
-    return f"Type, in another terminal:\n{lines}\n{local}\nWatching {name} ..."
+    return f"Type, in another terminal:\n{lines}\n\nWatching {name} ..."

@@ -95,6 +95,7 @@ def test_values_are_put_back_on_each_signal_that_ends_it(pets: LocalSet) -> None
         printed, said = running.communicate(timeout=30)
         if running.returncode == 128 + number:  # not when it had just come to its end
             assert "Interrupted: everything is as it was" in said
+            assert "identity passed kubia-0" in said, "what was judged so far"
         else:
             assert running.returncode == 0, said + printed
         assert stored(pets.data_dir) == before

@@ -38,6 +38,7 @@ def pod(name: str, **members: Any) -> dict[str, Any]:
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": f"data-{name}"}}]
     spec = {"nodeName": "node-1", "containers": [{"volumeMounts": mounts}], "volumes": volumes}
     status = {"phase": "Running", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}
+    status |= {"conditions": [{"type": "Ready", "status": "True"}]}
     return {"metadata": metadata, "spec": spec, "status": status} | members
 
 
@@ -59,7 +60,9 @@ def api(pets: PetSet, tmp_path: Path) -> Iterator[ApiServer]:
     urls = {each.name: each.url for each in pets.pods}
     objects = {
         "pods": [pod(name) for name in urls],
-        "statefulsets": [{"metadata": {"name": "kubia"}, "spec": SPEC | {"replicas": 3}}],
+        "statefulsets": [
+            {"metadata": {"name": "kubia", "generation": 1}, "spec": SPEC | {"replicas": 3}},
+        ],
         "services": [service("kubia", clusterIP="None"), service("kubia-public")],
     }
     with ApiServer(tmp_path, urls, objects, {"kubia-public": list(urls)}) as started:
@@ -243,6 +246,86 @@ def test_a_pod_that_comes_back_on_the_node_where_it_was(
         api.objects["pods"][2]["metadata"]["uid"] = "another"
         verdict = watch.verdict()
     assert (verdict.cause, verdict.exit) == ("not-moved", 1), verdict.members
+
+
+def replaced(api: ApiServer, *ordinals: int, ready: str = "True") -> None:
+    """Other pods, of the same names."""
+    for ordinal in ordinals:
+        found = api.objects["pods"][ordinal]
+        found["metadata"]["uid"] += "-another"
+        found["status"]["conditions"] = [{"type": "Ready", "status": ready}]
+
+
+@pytest.mark.parametrize(("kind", "ordinals"), [("scale", [2]), ("rollout", [2, 1, 0])])
+def test_a_set_was_scaled_or_rolled_out_where_it_was_changed(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, ordinals: list[int]
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
+    with watching(tmp_path, "--namespace", NAMESPACE, f"--disrupt={kind}") as watch:
+        api.objects["statefulsets"][0]["metadata"]["generation"] += 1
+        replaced(api, *ordinals)
+        verdict = watch.verdict()
+    assert (verdict.exit, verdict.statuses) == (0, {f"disrupt.{kind}": "passed"}), verdict.members
+
+
+@pytest.mark.parametrize(
+    ("kind", "ordinals", "said"),
+    [("scale", [2], "it was not scaled"), ("rollout", [2, 1, 0], "it was not rolled out")],
+)
+def test_pods_that_were_only_deleted_prove_nothing_else(
+    api: ApiServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    kind: str,
+    ordinals: list[int],
+    said: str,
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
+    with watching(tmp_path, "--namespace", NAMESPACE, f"--disrupt={kind}") as watch:
+        replaced(api, *ordinals)
+        verdict = watch.verdict()
+    assert (verdict.exit, verdict.statuses) == (3, {f"disrupt.{kind}": "unknown"}), verdict.members
+    assert said in verdict.evidence(f"disrupt.{kind}")
+
+
+def test_who_may_not_see_the_set_is_told_that_it_is_not_known(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
+    api.forbidden.add("statefulsets")
+    with watching(tmp_path, "--namespace", NAMESPACE, "--disrupt=scale") as watch:
+        replaced(api, 2)
+        verdict = watch.verdict()
+    assert (verdict.exit, verdict.statuses) == (3, {"disrupt.scale": "unknown"}), verdict.members
+    assert "Whether it was scaled is not known" in verdict.evidence("disrupt.scale")
+
+
+def test_what_was_judged_before_it_was_interrupted_is_said(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
+    with watching(tmp_path, "--namespace", NAMESPACE, "--disrupt=delete,scale") as watch:
+        replaced(api, 2)
+        until("the next one to be watched", lambda: watch.said.count("Watching kubia") == 2, 30)
+        assert watch.interrupt() == 128 + signal.SIGINT
+        assert "disrupt.delete passed kubia-2 came back" in watch.said
+        assert "Interrupted: nothing was changed by this command." in watch.said
+
+
+def test_a_pod_is_back_when_the_cluster_calls_it_ready(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers a moment before: a second command would find a set that is not whole."""
+    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
+    with watching(tmp_path, "--namespace", NAMESPACE) as watch:
+        replaced(api, 2, ready="False")
+        looked = api.looked
+        until("it to be looked at again", lambda: api.looked > looked + 6, 30)
+        assert watch.running
+        replaced(api, 2)
+        verdict = watch.verdict()
+    assert verdict.exit == 0, verdict.members
 
 
 # What is silent, or may not be seen

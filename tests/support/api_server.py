@@ -34,6 +34,7 @@ class ApiServer:
     refuses_changes: bool = False  # as while the authorizer is not ready yet
     refused: int = 0  # changes
     asked_for_nobody: int = 0  # requests to pods that are not there
+    looked: int = 0  # at one object
     _turn: int = 0
 
     def __enter__(self) -> Self:
@@ -72,7 +73,8 @@ class ApiServer:
         base = f"/api/v1/namespaces/{NAMESPACE}"
         app.router.add_get(base + "/{kind}", self._list)
         app.router.add_get(f"/apis/apps/v1/namespaces/{NAMESPACE}" + "/{kind}", self._list)
-        app.router.add_get(base + "/pods/{name}", self._get)
+        app.router.add_get(base + "/{kind}/{name}", self._get)
+        app.router.add_get(f"/apis/apps/v1/namespaces/{NAMESPACE}" + "/{kind}/{name}", self._get)
         app.router.add_post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._review)
         app.router.add_get(base + "/pods/{name}/log", self._log)
         app.router.add_route("*", base + "/{kind}/{name}/proxy/{path:.*}", self._proxy)
@@ -99,8 +101,13 @@ class ApiServer:
         return web.json_response({"kind": "List", "items": items})
 
     async def _get(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        found = [each for each in self.objects["pods"] if each["metadata"]["name"] == name]
+        self.looked += 1
+        kind, name = request.match_info["kind"], request.match_info["name"]
+        if kind in self.forbidden:
+            return _status(
+                HTTPStatus.FORBIDDEN, f'{kind} "{name}" is forbidden: User "x" cannot get resource'
+            )
+        found = [each for each in self.objects[kind] if each["metadata"]["name"] == name]
         return web.json_response(found[0]) if found else _status(HTTPStatus.NOT_FOUND, "not found")
 
     async def _review(self, request: web.Request) -> web.Response:

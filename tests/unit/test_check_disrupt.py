@@ -86,7 +86,7 @@ def test_a_pod_that_came_back_with_everything_passes_and_the_time_is_told() -> N
     after = {"kubia-0": Life("c", "node-2", "v0", b"one")}
     found = kept(BEFORE, after, ["kubia-0"], 8.24)
     assert found.status is Status.PASSED
-    assert found.message == "kubia-0 came back after 8.2 s with name, volume and value."
+    assert found.message == "kubia-0 came back on node-2 after 8.2 s with name, volume and value."
     assert found.evidence == ("kubia-0: node node-1 -> node-2, volume the same, value the same",)
 
 
@@ -189,7 +189,7 @@ async def test_a_cordon_is_lifted_and_replicas_are_what_they_were_when_it_is_int
     begun, undone = DONE[kind]
     calls = await interrupted(asyncio.create_task(way(disruptor, kind)), kubectl, begun)
     assert calls.index(f"done {undone}") > calls.index(f"done {begun}")
-    assert disruptor.left == []
+    assert set(disruptor.left) <= {"kubia-1 may not be back yet: the StatefulSet sees to it"}
 
 
 @pytest.mark.parametrize("kind", ["move", "scale"])
@@ -210,8 +210,7 @@ async def test_what_kubectl_does_not_take_back_is_told_and_an_interrupt_stays_on
     (kubectl.parent / f"{fails}.fails").touch()
     begun, undone = DONE[kind]
     await interrupted(asyncio.create_task(way(disruptor, kind)), kubectl, begun)
-    (said,) = disruptor.left
-    assert said.endswith(f", type: kubectl {undone} (no)")
+    assert any(each.endswith(f", type: kubectl {undone} (no)") for each in disruptor.left)
 
 
 @pytest.mark.parametrize(("kind", "fails"), [("move", "cordon"), ("scale", "scale")])
