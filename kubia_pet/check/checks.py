@@ -18,7 +18,7 @@ def checks(target: Target) -> list[Check]:
         Check("dns.headless", dns.headless, ("identity",)),
         Check("dns.srv", dns.srv, ("dns.headless",)),
         Check("dns.roundtrip", trips.roundtrip, ("dns.srv",)),
-        Check("dns.steady", trips.steady, ("dns.headless",)),
+        Check("dns.steady", trips.steady, ("dns.headless",), after=("dns.roundtrip", "volume.writable")),
         Check("volume.mounted", volume.mounted),
         Check("volume.own", volume.own),
         Check("volume.writable", writable, ("volume.own",)),

@@ -6,7 +6,7 @@ And for those in which every pod asks every other: their load would be what the 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -48,9 +48,7 @@ async def run(checks: Sequence[Check], scene: Scene, progress: Progress) -> Repo
     try:
         async with asyncio.TaskGroup() as group:
             for check in checks:
-                needed = [running[each] for each in check.needs if each in running]
-                before = [running[each] for each in check.after if each in running]
-                running[check.id] = group.create_task(_one(check, needed, before, scene, progress))
+                running[check.id] = group.create_task(_one(check, running, scene, progress))
     finally:
         await scene.restore()
     return Report(
@@ -63,13 +61,10 @@ async def run(checks: Sequence[Check], scene: Scene, progress: Progress) -> Repo
 
 
 async def _one(
-    check: Check,
-    needed: Sequence[asyncio.Task[CheckResult]],
-    before: Sequence[asyncio.Task[CheckResult]],
-    scene: Scene,
-    progress: Progress,
+    check: Check, running: Mapping[str, asyncio.Task[CheckResult]], scene: Scene, progress: Progress
 ) -> CheckResult:
-    cause = await _failed_before(needed)
+    cause = await _failed_before([running[each] for each in check.needs if each in running])
+    before = [running[each] for each in check.after if each in running]
     if before and not cause:
         await asyncio.wait(before)
     return await timed(check.id, _found(check, scene, cause), progress)
