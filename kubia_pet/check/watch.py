@@ -99,7 +99,7 @@ def _instruction(target: Target, kind: str, node: str | None) -> str:
     scale = f"{kubectl} scale statefulset {name} --replicas="
     typed: Sequence[str] = {
         "delete": (f"{kubectl} delete pod {pod}",),
-        "scale": (f"{scale}{pods - 1}", f"{scale}{pods}"),
+        "scale": (f"{scale}{pods - 1}", f"{kubectl} wait --for=delete pod/{pod}", f"{scale}{pods}"),
         "rollout": (f"{kubectl} rollout restart statefulset {name}",),
         "move": (
             f"kubectl cordon {node or 'NODE'}",

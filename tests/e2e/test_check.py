@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import IMAGE, ROOT, image_under_test, missing, set_image
+from tests.e2e.firewall import dropped
 from tests.e2e.kubectl import Namespace, eventually, kubectl
 from tests.support.pod import until
 from tests.support.verdict import PROGRAM, Verdict, check
@@ -144,9 +145,7 @@ def test_an_empty_dir(namespace: Namespace, deploy: Deploy) -> None:
 
 def _on_one_host_path(namespace: Namespace, deploy: Deploy, *, mended: bool) -> None:
     """Both pods on one node, with one directory of it; `mended` lets their user write there."""
-    kubectl(
-        "label", "namespace", namespace.name, "pod-security.kubernetes.io/enforce=privileged", "--overwrite"
-    )
+    namespace.unrestrict()
     nodes = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
     free = [node["metadata"]["name"] for node in nodes if not node["spec"].get("taints")]
     path = f"/var/tmp/kubia-pet-{namespace.name}"  # noqa: S108 - on the node
@@ -292,33 +291,21 @@ def test_a_volume_that_was_restored_from_a_copy(known: Namespace) -> None:
 # A network that drops one direction
 
 
-@pytest.mark.policies
 def test_a_network_that_drops_one_direction(namespace: Namespace, deploy: Deploy) -> None:
     deploy(namespace, **THREE)
     namespace.settled("kubia")
     eventually("all to list all", lambda: all(namespace.listed(pod) == PODS for pod in PODS))
-    name = "statefulset.kubernetes.io/pod-name"
-    others = {"matchExpressions": [{"key": name, "operator": "NotIn", "values": ["kubia-0"]}]}
-    spec = {
-        "podSelector": {"matchLabels": {name: "kubia-1"}},
-        "policyTypes": ["Ingress"],
-        "ingress": [{"from": [{"podSelector": others}]}],
-    }
-    namespace.apply(
-        {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "NetworkPolicy",
-            "metadata": {"name": "one-way"},
-            "spec": spec,
-        }
-    )
-    try:
-        eventually("kubia-0 to miss kubia-1", lambda: "kubia-1" not in namespace.listed("kubia-0"), 20)
-    except AssertionError:
-        missing("this cluster's network enforces no policies")
-    verdict = inside(namespace, pod="kubia-2")
+    asking, *others = json.loads(namespace.kubectl("get", "pods", "-l", "app=kubia", "-o", "json"))["items"]
+    elsewhere = [pod for pod in others if pod["spec"]["nodeName"] != asking["spec"]["nodeName"]]
+    if not elsewhere:
+        missing("the cluster has one node that takes pods: two are needed")
+    asked = elsewhere[0]
+    name = asked["metadata"]["name"]
+    with dropped(namespace, asking, asked):
+        verdict = outside(namespace)
     assert (verdict.exit, verdict.cause) == (1, "one-way"), verdict.members
-    assert "kubia-0 does not reach kubia-1" in verdict.evidence("cluster.view")
+    told = f"kubia-0 does not reach {name} (timeout), while {name} reaches kubia-0"
+    assert told in verdict.evidence("cluster.view")
 
 
 # Disrupted
@@ -358,23 +345,35 @@ def test_a_disruption_that_would_destroy_is_refused(namespace: Namespace, deploy
     assert namespace.kubectl("get", "pods", "-o", "jsonpath={.items[*].metadata.uid}") == before
 
 
-def test_a_watch_judges_what_somebody_else_does(namespace: Namespace, deploy: Deploy, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["delete", "scale", "rollout"])
+def test_a_watch_judges_what_it_said_to_type(
+    namespace: Namespace, deploy: Deploy, tmp_path: Path, kind: str
+) -> None:
     deploy(namespace)
     namespace.settled("kubia")
     namespace.post("kubia-1", "before")
     said = tmp_path / "said"
     with said.open("w") as output:
         watching = subprocess.Popen(
-            [*PROGRAM, "check", "--namespace", namespace.name, "--watch", "--output=json"],
+            [
+                *PROGRAM,
+                "check",
+                "--namespace",
+                namespace.name,
+                "--watch",
+                f"--disrupt={kind}",
+                "--output=json",
+            ],
             stdout=subprocess.PIPE,
             stderr=output,
             text=True,
             env=os.environ,
         )
         until("to be told what to type", lambda: "Watching" in said.read_text(), 30)
-        assert f"kubectl --namespace {namespace.name} delete pod kubia-1" in said.read_text()
-        namespace.kubectl("delete", "pod", "kubia-1")
-        printed, _ = watching.communicate(timeout=120)
+        typed = [line for line in said.read_text().splitlines() if line.startswith("  kubectl ")]
+        subprocess.run(["bash", "-c", "\n".join(typed)], check=True, timeout=120)
+        printed, _ = watching.communicate(timeout=180)
     verdict = Verdict(watching.returncode, json.loads(printed))
-    assert (verdict.exit, verdict.statuses) == (0, {"disrupt.delete": "passed"}), verdict.members
-    assert "kubia-1 came back after" in verdict.evidence("disrupt.delete")
+    assert (verdict.exit, verdict.statuses) == (0, {f"disrupt.{kind}": "passed"}), verdict.members
+    pods = "kubia-0, kubia-1" if kind == "rollout" else "kubia-1"
+    assert verdict.evidence(f"disrupt.{kind}").startswith(f"{pods} came back ")

@@ -66,13 +66,7 @@ def test_what_the_runtime_mounts_for_the_image_where_the_pod_mounts_nothing_is_n
 def test_of_two_pods_on_one_host_path_one_waits_and_finds_it_swapped(
     namespace: Namespace, deploy: Deploy
 ) -> None:
-    kubectl(
-        "label",
-        "--overwrite",
-        "namespace",
-        namespace.name,
-        "pod-security.kubernetes.io/enforce=privileged",
-    )
+    namespace.unrestrict()
     path = f"/var/tmp/kubia-pet-{uuid.uuid4()}"  # noqa: S108 - on the node
     root = {"runAsUser": 0, "runAsNonRoot": False}
     together = {"matchLabels": {"app": "kubia"}}
