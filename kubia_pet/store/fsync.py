@@ -1,6 +1,5 @@
 """How long the volume takes to make something durable."""
 
-import statistics
 import time
 from collections import deque
 
@@ -27,6 +26,6 @@ class FsyncTimes:
 
     def members(self) -> dict[str, object]:
         """For JSON: how many there were, the median of the newest in seconds, and the longest of all."""
-        newest = list(self._newest)
-        median = round(statistics.median(newest), 6) if newest else None
+        newest = sorted(self._newest)
+        median = round(newest[len(newest) // 2], 6) if newest else None
         return {"count": self._count, "median_seconds": median, "max_seconds": round(self._max, 6) or None}
