@@ -1,7 +1,6 @@
 """One pod's process: it listens, admits connections, and ends well when it is told to."""
 
 import asyncio
-import gc
 import logging
 import socket
 from collections.abc import Coroutine
@@ -55,7 +54,6 @@ async def serve(settings: Settings, *, pod: str, service: str | None, name: str 
             starting.cancel()
             return
         starting.result()
-        gc.freeze()  # what is there by now stays: looking at it again and again would cost 12 ms each time
         app[LIFECYCLE].advance(State.READY)
         server = await _accept(runner, app, listener, settings)
         log.info(
