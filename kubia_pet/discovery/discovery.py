@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import Protocol
 
 from kubia_pet.discovery.alone import Nobody
-from kubia_pet.discovery.discovered import Asked, Discovered
-from kubia_pet.discovery.records import peers_in
-from kubia_pet.discovery.resolver import (
+from kubia_pet.discovery.answer import (
     Answer,
     ResolutionFailedError,
     ResolutionTimeoutError,
-    Resolver,
     no_answer_within,
 )
+from kubia_pet.discovery.discovered import Asked, Discovered
+from kubia_pet.discovery.records import peers_in
+from kubia_pet.discovery.resolver import Resolver
 from kubia_pet.discovery.rotation import TTL_PRECISION, Rotation, Way
 from kubia_pet.limits import DOUBT_INTERVAL, NOBODY_INTERVAL, STALE_ANSWER_TIME, TURN_TIME
 from kubia_pet.model import moment

@@ -13,8 +13,8 @@ from kubia_pet.client.errors import AskError, NotReachedError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.client.sessions import one_connection, session
 from kubia_pet.discovery import Resolver, service_of
+from kubia_pet.discovery.answer import Answer, ResolutionFailedError
 from kubia_pet.discovery.records import Record
-from kubia_pet.discovery.resolver import Answer, ResolutionFailedError
 from kubia_pet.discovery.rotation import Rotation
 from kubia_pet.limits import ASK_CONCURRENCY, ASK_TIMEOUT
 from kubia_pet.reach.patience import patiently

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubia_pet.discovery import Discovered, Discovery, Resolver
+from kubia_pet.discovery.answer import ResolutionFailedError
 from kubia_pet.discovery.records import peers_in
-from kubia_pet.discovery.resolver import ResolutionFailedError
 from kubia_pet.discovery.rotation import Way
 from tests.hostile.peers.crowd import crowd
 from tests.hostile.peers.loop_watch import BOUND, shortest_hold
