@@ -32,7 +32,7 @@ class Readiness:
 
     async def require(self) -> None:
         """Raises ProblemError, or StoreError for the volume, where the pod is not ready."""
-        if (obstacle := self.obstacle()) is not None:
+        if (obstacle := self._obstacle()) is not None:
             raise obstacle
         await self._store.check()
 
@@ -46,7 +46,7 @@ class Readiness:
             self.last = True
         return self.last
 
-    def obstacle(self) -> ProblemError | None:
+    def _obstacle(self) -> ProblemError | None:
         """What keeps the pod from being ready, whether or not its volume works."""
         if self._lifecycle.state < State.READY:
             return ProblemError(503, f"Pod {self._pod} is starting.", code=Code.STARTING)

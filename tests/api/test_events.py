@@ -261,6 +261,20 @@ async def test_faults_are_told_with_the_time_of_their_end(tmp_path: Path) -> Non
     assert third["peers"][0]["state"] == "ready"
 
 
+async def test_a_pod_whose_volume_is_full_is_not_ready_though_its_value_can_be_read(tmp_path: Path) -> None:
+    with Pod(tmp_path / "data", "--faults") as pod:
+        await post(pod.url, "stands")
+        async with aiohttp.ClientSession() as session, watching(pod.url) as watch:
+            assert (await next_state(watch)).data["peers"][0]["value"] == "stands"
+            async with session.put(f"{pod.url}/faults/disk-full?for=20s") as response:
+                assert response.status == 200
+            async with session.post(pod.url, data="finds no room") as response:
+                assert response.status == 507
+            async with asyncio.timeout(10):
+                while (await next_state(watch)).data["peers"][0]["state"] != "not-ready":
+                    pass
+
+
 async def test_a_peers_ledger_is_told_and_anew_when_it_has_started_again(tmp_path: Path) -> None:
     zone = Zone()
     with NameServer(zone) as names, contextlib.ExitStack() as stack:

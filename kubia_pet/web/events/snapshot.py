@@ -17,6 +17,7 @@ from kubia_pet.peers.ledgers import PeerLedgers
 from kubia_pet.peers.result import PeerResult
 from kubia_pet.store import Store, StoreError
 from kubia_pet.web.escaping import preview
+from kubia_pet.web.problem import ProblemError
 from kubia_pet.web.readiness import Readiness
 from kubia_pet.web.render import Overview
 
@@ -83,12 +84,11 @@ class Snapshots:
 
     async def _read(self) -> "Own":
         ledger = summary_of(self._own_ledger())
-        faults, obstacle = self._faults_set(), self._readiness.obstacle()  # of one moment
-        if obstacle is not None:
-            return Own(None, str(obstacle), ledger, faults)
+        faults = self._faults_set()
         try:
+            await self._readiness.require()
             return Own(await self._store.read(), None, ledger, faults)
-        except StoreError as error:
+        except (ProblemError, StoreError) as error:
             return Own(None, str(error), ledger, faults)
 
     def _faults_set(self) -> Members | None:
@@ -105,7 +105,7 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Own:
-    """This pod's value, or why its volume gives none; its ledger, and the faults that are set."""
+    """This pod's value, or why it is not ready; its ledger, and the faults that are set."""
 
     value: Value | None
     failure: str | None
