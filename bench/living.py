@@ -1,26 +1,41 @@
 """What a pod costs its node: time to start, and memory."""
 
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from bench.effort import Bench
 from bench.figures import Figure
 from bench.load import Request, load
-from bench.machine import resident_mib
+from bench.machine import SERVER_CORE, pinned, resident_mib
 from bench.servers import ask, of
 
 _PEERS = 3
 
 
 def start(bench: Bench) -> Iterator[Figure]:
-    """From the command to the first ready answer."""
-    ours = []
-    for _ in range(bench.effort.rounds):
+    """From the command to the first ready answer, beside what it takes to import the web framework alone."""
+
+    def ready() -> None:
         with bench.servers() as servers:
-            began = time.perf_counter()
             ask(f"{servers.pod().url}/readyz")
-            ours.append(time.perf_counter() - began)
-    yield Figure("start → ready", "s", "≤ 0.3 s", ours)
+
+    def imported() -> None:
+        with pinned(SERVER_CORE):
+            subprocess.run([sys.executable, "-c", "import aiohttp.web, uvloop"], check=True, timeout=60)
+
+    times = bench.in_turns(
+        {"ours": partial(_seconds, ready), "aiohttp and uvloop": partial(_seconds, imported)}
+    )
+    yield Figure("start → ready", "s", "≤ 0.3 s", times.pop("ours"), times)
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def memory(bench: Bench) -> Iterator[Figure]:
