@@ -1,7 +1,8 @@
 """The limits for any program in this language: a bare protocol of constant answers, and a bare commit.
 
 `python -m bench.baseline` prints its port and serves until it is killed. It reads nothing of its requests,
-which must have no body; with `--commit DIRECTORY` it takes bodies, and commits each there before it answers.
+which must have no body; with `--commit DIRECTORY` it takes bodies, and commits each there before it answers,
+in the event loop, or with `--thread` in a thread, so that others are served meanwhile.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -52,11 +54,12 @@ def _commit(where: int, data: bytes) -> None:
 
 
 class Committing(Constant):
-    """Answers each request when its body is committed in `directory`; holds the loop meanwhile."""
+    """Answers each request when its body is committed in `directory`; without a thread it holds the loop."""
 
-    def __init__(self, directory: int) -> None:
+    def __init__(self, directory: int, thread: Executor | None = None) -> None:
         super().__init__(ANSWER)
         self._directory = directory
+        self._thread = thread
         self._pieces: list[bytes] = []
         self._missing = 0
 
@@ -68,9 +71,20 @@ class Committing(Constant):
         self._pieces.append(data)
         self._missing -= len(data)
         if not self._missing:
-            _commit(self._directory, b"".join(self._pieces))
+            body = b"".join(self._pieces)
             self._pieces.clear()
-            self.transport.write(ANSWER)
+            if self._thread is None:
+                _commit(self._directory, body)
+                self.transport.write(ANSWER)
+            else:
+                committing = asyncio.get_running_loop().run_in_executor(
+                    self._thread, _commit, self._directory, body
+                )
+                committing.add_done_callback(self._committed)
+
+    def _committed(self, committing: asyncio.Future[None]) -> None:
+        committing.result()
+        self.transport.write(ANSWER)
 
 
 async def _serve(protocol: Callable[[], asyncio.Protocol]) -> None:
@@ -90,6 +104,7 @@ def _run(protocol: Callable[[], asyncio.Protocol]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--commit"]:
-        _run(partial(Committing, os.open(sys.argv[2], os.O_RDONLY | os.O_DIRECTORY)))
+        thread = ThreadPoolExecutor(1) if "--thread" in sys.argv else None
+        _run(partial(Committing, os.open(sys.argv[2], os.O_RDONLY | os.O_DIRECTORY), thread))
     else:
         _run(partial(Constant, ANSWER))

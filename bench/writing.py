@@ -16,10 +16,11 @@ _SIZES = {64: ("64 B", "≤ 1.15 the commit"), 2**20: ("1 MiB", "≤ 1.3 the com
 
 
 def post(bench: Bench) -> Iterator[Figure]:
-    """One POST at a time, against the bare commit in the same directory and a bare server that makes it."""
+    """One POST at a time, against the bare commit in the same directory and bare servers that make it."""
     seconds = bench.effort.seconds
     with bench.servers() as servers:
-        pod, server = servers.pod(), servers.bare("--commit", str(servers.volume()))
+        pod, holding = servers.pod(), servers.bare("--commit", str(servers.volume()))
+        threaded = servers.bare("--commit", str(servers.volume()), "--thread")
 
         def posted(to: Server, size: int) -> float:
             return load(Request(to, "/", "POST", size=size), 1, seconds).p50
@@ -31,7 +32,8 @@ def post(bench: Bench) -> Iterator[Figure]:
             times = bench.in_turns(
                 {
                     "ours": partial(posted, of(pod), size),
-                    "bare server": partial(posted, server, size),
+                    "bare server": partial(posted, holding, size),
+                    "the same by a thread": partial(posted, threaded, size),
                     "commit": partial(committed, size),
                 }
             )
