@@ -27,7 +27,7 @@ _ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
 class Questions:
-    """Asks one name server, or those of resolv.conf, which is said by each question where there are none."""
+    """Asks one name server, or those of resolv.conf; where that has none each question fails, and says so."""
 
     def __init__(self, nameserver: tuple[str, int] | None, resolv_conf: str, timeout: float) -> None:
         self._timeout = timeout
