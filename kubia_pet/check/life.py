@@ -135,8 +135,8 @@ def _came_back(before: Lives, after: Lives, pods: Sequence[str], seconds: float)
     if any(before[pod].value is not None for pod in pods):
         what.append("value")
     *others, last = what
-    kept = f"{', '.join(others)} and {last}" if others else f"its {last}"
-    return f"came back{place} after {seconds:.1f} s with {kept}"
+    named = f"{', '.join(others)} and {last}" if others else f"its {last}"
+    return f"came back{place} after {seconds:.1f} s with {named}"
 
 
 def _foreign(after: Lives, others: Sequence[str], written: Sequence[Written]) -> list[str]:
