@@ -1,8 +1,11 @@
 """The pictures of the README: taken here, and kept where KUBIA_PET_PICTURES names a directory."""
 
+import fcntl
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,18 @@ def take(visitor: Visitor, name: str, tmp_path: Path) -> None:
     assert path.stat().st_size < LARGEST
 
 
+@contextmanager
+def killed(pets: LocalSet, pod: str) -> Iterator[None]:
+    """The pod is killed, and the next one of this name waits, not ready, for its volume."""
+    volume = os.open(pets.data_dir / f"data-{pod}", os.O_RDONLY)
+    try:
+        os.kill(pets.pids()[pod], signal.SIGKILL)
+        fcntl.flock(volume, fcntl.LOCK_EX)  # as soon as it has ended
+        yield
+    finally:
+        os.close(volume)
+
+
 def test_the_page_in_the_light(chromium: Browser, story: LocalSet, tmp_path: Path) -> None:
     with visiting(chromium, story.url(0), viewport=SIZE) as visitor:
         visitor.page.get_by_text("✓ good").nth(5).wait_for()  # three in the drawing, three in the table
@@ -46,7 +61,7 @@ def test_the_page_in_the_dark_while_a_pod_is_gone(chromium: Browser, story: Loca
         os.kill(story.pids()["kubia-2"], signal.SIGKILL)
         visitor.wait_seen(r"kubia-2 is back after \d\.\d s with its value")
         visitor.page.get_by_text("✓ good").nth(5).wait_for()
-        os.kill(story.pids()["kubia-1"], signal.SIGKILL)
-        visitor.page.wait_for_selector(".pod.gone")
-        visitor.page.wait_for_timeout(1000)  # until it has faded
-        take(visitor, "page-dark", tmp_path)
+        with killed(story, "kubia-1"):
+            visitor.page.wait_for_selector(".pod.gone")
+            visitor.page.wait_for_timeout(1000)  # until it has faded
+            take(visitor, "page-dark", tmp_path)
