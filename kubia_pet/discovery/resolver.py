@@ -3,13 +3,10 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from kubia_pet.discovery.answer import Answer, ResolutionFailedError, ResolutionTimeoutError
+from kubia_pet.discovery.questions import Questions
 from kubia_pet.discovery.rotation import Way
-
-if TYPE_CHECKING:
-    from kubia_pet.discovery.questions import Questions
 
 
 class Resolver:
@@ -28,10 +25,8 @@ class Resolver:
     ) -> None:
         self.service = service
         self.timeout = timeout
-        self._nameserver = nameserver
-        self._resolv_conf = resolv_conf
+        self._questions = Questions(nameserver, resolv_conf, timeout)
         self._takes_bits = False  # the name server has answered a question with CD or DO
-        self._kept: Questions | None = None
 
     def run(self, *ways: Way, timeout: float | None = None) -> list[Answer]:
         """The answers, in each way until one names somebody, within `timeout` seconds where it is given.
@@ -73,12 +68,3 @@ class Resolver:
             if answers[-1].records:
                 break
         return answers
-
-    @property
-    def _questions(self) -> "Questions":
-        if self._kept is None:
-            # An eighth of the time to start, which waits for no answer of DNS.
-            from kubia_pet.discovery.questions import Questions  # noqa: PLC0415
-
-            self._kept = Questions(self._nameserver, self._resolv_conf, self.timeout)
-        return self._kept

@@ -20,7 +20,7 @@ from itertools import product
 
 CACHE_TIME = 30.0  # seconds: what kubeadm, providers and node-local caches have by default
 ROUND_TIME = 33.0  # seconds for all turns: an entry has ended before, though clocks differ a little
-_LATE = 2.0  # seconds by which a slot's fresh answer may come later, as its way was needed before
+_LATE = 1.5  # seconds by which a slot's fresh answer may come later, as its way was needed before
 TTL_PRECISION = 1.5  # seconds: a TTL is a whole number of them, and clocks differ
 
 
