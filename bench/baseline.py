@@ -84,7 +84,8 @@ class Committing(Constant):
 
     def _committed(self, committing: asyncio.Future[None]) -> None:
         committing.result()
-        self.transport.write(ANSWER)
+        if not self.transport.is_closing():
+            self.transport.write(ANSWER)
 
 
 async def _serve(protocol: Callable[[], asyncio.Protocol]) -> None:
