@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 CACHE_TIME = 30.0  # seconds: what kubeadm, providers and node-local caches have by default
-ROUND_TIME = 33.0  # seconds for all turns: an entry has ended before, though clocks differ a little
-_LATE = 1.5  # seconds by which a slot's fresh answer may come later, as its way was needed before
+# Seconds for all turns: each way's entry has ended a turn before its own, so that one may be taken early.
+ROUND_TIME = CACHE_TIME * 8 / 7
+_LATE = 0.5  # seconds by which a slot's fresh answer may come later, as its way was needed before
 TTL_PRECISION = 1.5  # seconds: a TTL is a whole number of them, and clocks differ
 
 
@@ -119,7 +120,7 @@ class Rotation:
     def hurry(self) -> None:
         """Makes it the next way's turn, if that leaves enough for the turns to come.
 
-        Each way has one fresh answer in CACHE_TIME seconds, and a round is hardly longer.
+        Each way has one fresh answer in CACHE_TIME seconds, and a round has one turn to spare.
         """
         self._enter_slot()
         following = self._first_ended(1)
