@@ -15,7 +15,7 @@ from kubia_pet.check.runner import Progress, timed
 from kubia_pet.check.trial import Trial, Written
 from kubia_pet.limits import DISRUPTION_TIMEOUT
 from kubia_pet.reach.kubectl import KubectlError, KubectlRefusedError, kubectl
-from kubia_pet.reach.target import Target
+from kubia_pet.reach.target import Target, is_ready
 
 Judged = Callable[["Disruptor"], Awaitable[Finding]]
 
@@ -165,7 +165,6 @@ class Disruptor:
 
 def _takes_pods(node: Mapping[str, Any]) -> bool:
     """Whether the scheduler may choose it."""
-    spec, conditions = node["spec"], node["status"].get("conditions", ())
+    spec = node["spec"]
     keeps_off = any(taint["effect"] in {"NoSchedule", "NoExecute"} for taint in spec.get("taints", ()))
-    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-    return ready and not keeps_off and not spec.get("unschedulable", False)
+    return is_ready(node) and not keeps_off and not spec.get("unschedulable", False)

@@ -13,7 +13,7 @@ from kubia_pet.check.trial import Written
 from kubia_pet.client.errors import AskError
 from kubia_pet.client.pod import PodClient
 from kubia_pet.limits import ASK_CONCURRENCY
-from kubia_pet.reach.target import Target
+from kubia_pet.reach.target import Target, is_ready
 from kubia_pet.reach.way import UnreachableError
 
 _PAUSE = 0.25  # seconds between two looks
@@ -53,7 +53,7 @@ async def _life(target: Target, pod: PodClient) -> Life | None:
         if answer.status == HTTPStatus.FORBIDDEN:
             raise UnreachableError(f"You may not get pods in namespace {target.namespace}: lives need it.")
         known = json.loads(answer.body) if answer.status == HTTPStatus.OK else {}
-        if "deletionTimestamp" in known.get("metadata", {"deletionTimestamp": ""}) or not _is_ready(known):
+        if "deletionTimestamp" in known.get("metadata", {"deletionTimestamp": ""}) or not is_ready(known):
             return None
     await pod.ready()
     try:
@@ -68,12 +68,6 @@ async def _life(target: Target, pod: PodClient) -> Life | None:
         volume=volume.get("id"),
         value=stored.data if stored else None,
     )
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether the cluster says so: its StatefulSet goes on, and its Services lead to it, by that word."""
-    conditions = pod["status"].get("conditions", ())
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 async def back(

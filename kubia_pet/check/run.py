@@ -13,7 +13,7 @@ from kubia_pet.check.disrupt import Disruptor
 from kubia_pet.check.report_json import as_json
 from kubia_pet.check.report_junit import as_junit
 from kubia_pet.check.report_table import progress, write
-from kubia_pet.check.result import CheckResult, Exit, Report
+from kubia_pet.check.result import Exit, Report
 from kubia_pet.check.runner import Progress, run
 from kubia_pet.check.scene import Scene
 from kubia_pet.check.watch import watch
@@ -79,14 +79,14 @@ async def _report(target: Target, wanted: Wanted, told: Progress, say: Say) -> R
     """All results; where it is interrupted, those so far and what could not be put back are said."""
     scene, disruptor = Scene(target), Disruptor(target)
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    results: list[CheckResult] = []
     try:
         if wanted.watching:
             for kind in wanted.disruptions:
-                results.append(await watch(target, kind, say, told))  # noqa: PERF401 - each is kept at once
-            return Report(target.where, at, sum(each.seconds for each in results), tuple(results))
+                await watch(target, kind, say, told)
+            found = tuple(told.results)
+            return Report(target.where, at, sum(each.seconds for each in found), found)
         report = await run(checks(target), scene, told)
-        results += report.results
+        results = list(report.results)
         for kind in wanted.disruptions:
             results.append(await disruptor.run(kind, results, told))
     except asyncio.CancelledError:

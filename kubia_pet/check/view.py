@@ -10,6 +10,7 @@ from kubia_pet.client.pod import PodClient
 from kubia_pet.reach.target import host_name
 
 Members = Mapping[str, Any]
+MOST_LINES = 20  # of evidence of one kind
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,6 @@ async def _tried(asking: Awaitable[Any]) -> Any:
         return await asking
     except AskError as error:
         return error
-
-
-MOST_LINES = 20  # of evidence of one kind
 
 
 def rank(name: str) -> tuple[int, str]:

@@ -30,7 +30,7 @@ async def _watched(target: Target, kind: str, say: Say) -> Finding:
     if kind != "delete" and _is_local(target):
         return unknown("Pods that no cluster runs can only be killed: see --disrupt delete.")
     last = pods[-1]
-    generation = await _generation(target)
+    generation = await _generation(target) if kind in _CHANGES else None
     say(_instruction(target, kind, before[last].node))
     wanted = pods if kind == "rollout" else [last]
     after, seconds = await back(target, before, wanted, WATCH_TIMEOUT)
@@ -91,21 +91,29 @@ def _kubectl(target: Target) -> str:
 
 
 def _instruction(target: Target, kind: str, node: str | None) -> str:
-    pod, pods, kubectl = target.pods[-1].name, len(target.pods), _kubectl(target)
-    name = pod.rpartition("-")[0]
+    pod = target.pods[-1].name
+    typed, meaning = _commands(target, kind, node), ""
     if _is_local(target):
-        shown = f"where NUMBER is that of the process of {pod}, as kubia-pet local shows it"
-        return f"Type, in another terminal:\n\n  kill -9 NUMBER\n\n{shown}\nWatching {name} ..."
-    scale = f"{kubectl} scale statefulset {name} --replicas="
-    typed: Sequence[str] = {
+        typed = ("kill -9 NUMBER",)
+        meaning = f"where NUMBER is that of the process of {pod}, as kubia-pet local shows it\n"
+    lines = "".join(f"\n  {line}" for line in typed)
+    return f"Type, in another terminal:\n{lines}\n\n{meaning}Watching {_set(pod)} ..."
+
+
+def _commands(target: Target, kind: str, node: str | None) -> Sequence[str]:
+    pod, pods, kubectl = target.pods[-1].name, len(target.pods), _kubectl(target)
+    scale = f"{kubectl} scale statefulset {_set(pod)} --replicas="
+    return {
         "delete": (f"{kubectl} delete pod {pod}",),
         "scale": (f"{scale}{pods - 1}", f"{kubectl} wait --for=delete pod/{pod}", f"{scale}{pods}"),
-        "rollout": (f"{kubectl} rollout restart statefulset {name}",),
+        "rollout": (f"{kubectl} rollout restart statefulset {_set(pod)}",),
         "move": (
             f"kubectl cordon {node or 'NODE'}",
             f"{kubectl} delete pod {pod}",
             f"kubectl uncordon {node or 'NODE'}",
         ),
     }[kind]
-    lines = "".join(f"\n  {line}" for line in typed)
-    return f"Type, in another terminal:\n{lines}\n\nWatching {name} ..."
+
+
+def _set(pod: str) -> str:
+    return pod.rpartition("-")[0]

@@ -8,7 +8,7 @@ from typing import TypeVar
 from kubia_pet.limits import VIEW_PATIENCE
 
 T = TypeVar("T")
-_PAUSE = 0.5  # seconds
+_PAUSE = 0.5  # seconds between two looks
 
 
 async def patiently(look: Callable[[], Awaitable[T]], enough: Callable[[T], bool]) -> T:

@@ -54,6 +54,12 @@ class Target:
         return () if "pods" in self.unseen else self.pods
 
 
+def is_ready(found: Mapping[str, Any]) -> bool:
+    """Whether the cluster calls this pod, or node, ready: by that word a StatefulSet goes on."""
+    conditions = found["status"].get("conditions", ())
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
 async def last_words(target: Target, pod: str) -> str:
     """The last line of the pod's log, or of the one of its last start; empty where that cannot be seen."""
     if target.api is None:

@@ -7,7 +7,9 @@ import pty
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -16,7 +18,7 @@ import pytest
 
 from kubia_pet.check.run import Wanted, run_checks
 from kubia_pet.reach.way import Way
-from tests.api.test_check_watch import watching
+from tests.api.test_check_watch import Watching, watching
 from tests.support.api_server import NAMESPACE, ApiServer
 from tests.support.pod import Pod, until
 from tests.support.verdict import PROGRAM, PetSet, Probing, Verdict, check
@@ -29,6 +31,7 @@ pytestmark = [
 ]
 LABELS = {"app": "kubia"}
 SPEC = {"serviceName": "kubia", "volumeClaimTemplates": [{}]}
+Watched = Callable[..., AbstractContextManager[Watching]]
 OWNER = [{"kind": "StatefulSet", "name": "kubia"}]
 
 
@@ -236,16 +239,11 @@ def test_a_pod_that_does_not_come_back(
     assert "kubia-2 is not back" in verdict.evidence("disrupt.delete")
 
 
-def test_a_pod_that_comes_back_on_the_node_where_it_was(
-    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def watched(api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """`--watch` by way of this API server."""
     monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
-    with watching(tmp_path, "--namespace", NAMESPACE, "--disrupt=move") as watch:
-        assert "kubectl cordon node-1" in watch.said
-        assert f"kubectl --namespace {NAMESPACE} delete pod kubia-2" in watch.said
-        api.objects["pods"][2]["metadata"]["uid"] = "another"
-        verdict = watch.verdict()
-    assert (verdict.cause, verdict.exit) == ("not-moved", 1), verdict.members
+    return partial(watching, tmp_path, "--namespace", NAMESPACE)
 
 
 def replaced(api: ApiServer, *ordinals: int, ready: str = "True") -> None:
@@ -256,12 +254,20 @@ def replaced(api: ApiServer, *ordinals: int, ready: str = "True") -> None:
         found["status"]["conditions"] = [{"type": "Ready", "status": ready}]
 
 
+def test_a_pod_that_comes_back_on_the_node_where_it_was(api: ApiServer, watched: Watched) -> None:
+    with watched("--disrupt=move") as watch:
+        assert "kubectl cordon node-1" in watch.said
+        assert f"kubectl --namespace {NAMESPACE} delete pod kubia-2" in watch.said
+        replaced(api, 2)
+        verdict = watch.verdict()
+    assert (verdict.cause, verdict.exit) == ("not-moved", 1), verdict.members
+
+
 @pytest.mark.parametrize(("kind", "ordinals"), [("scale", [2]), ("rollout", [2, 1, 0])])
 def test_a_set_was_scaled_or_rolled_out_where_it_was_changed(
-    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, ordinals: list[int]
+    api: ApiServer, watched: Watched, kind: str, ordinals: list[int]
 ) -> None:
-    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
-    with watching(tmp_path, "--namespace", NAMESPACE, f"--disrupt={kind}") as watch:
+    with watched(f"--disrupt={kind}") as watch:
         api.objects["statefulsets"][0]["metadata"]["generation"] += 1
         replaced(api, *ordinals)
         verdict = watch.verdict()
@@ -273,39 +279,26 @@ def test_a_set_was_scaled_or_rolled_out_where_it_was_changed(
     [("scale", [2], "it was not scaled"), ("rollout", [2, 1, 0], "it was not rolled out")],
 )
 def test_pods_that_were_only_deleted_prove_nothing_else(
-    api: ApiServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    kind: str,
-    ordinals: list[int],
-    said: str,
+    api: ApiServer, watched: Watched, kind: str, ordinals: list[int], said: str
 ) -> None:
-    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
-    with watching(tmp_path, "--namespace", NAMESPACE, f"--disrupt={kind}") as watch:
+    with watched(f"--disrupt={kind}") as watch:
         replaced(api, *ordinals)
         verdict = watch.verdict()
     assert (verdict.exit, verdict.statuses) == (3, {f"disrupt.{kind}": "unknown"}), verdict.members
     assert said in verdict.evidence(f"disrupt.{kind}")
 
 
-def test_who_may_not_see_the_set_is_told_that_it_is_not_known(
-    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
+def test_who_may_not_see_the_set_is_told_that_it_is_not_known(api: ApiServer, watched: Watched) -> None:
     api.forbidden.add("statefulsets")
-    with watching(tmp_path, "--namespace", NAMESPACE, "--disrupt=scale") as watch:
+    with watched("--disrupt=scale") as watch:
         replaced(api, 2)
         verdict = watch.verdict()
     assert (verdict.exit, verdict.statuses) == (3, {"disrupt.scale": "unknown"}), verdict.members
     assert "Whether it was scaled is not known" in verdict.evidence("disrupt.scale")
 
 
-def test_what_was_judged_before_it_was_interrupted_is_said(
-    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
-    with watching(tmp_path, "--namespace", NAMESPACE, "--disrupt=delete,scale") as watch:
+def test_what_was_judged_before_it_was_interrupted_is_said(api: ApiServer, watched: Watched) -> None:
+    with watched("--disrupt=delete,scale") as watch:
         replaced(api, 2)
         until("the next one to be watched", lambda: watch.said.count("Watching kubia") == 2, 30)
         assert watch.interrupt() == 128 + signal.SIGINT
@@ -313,12 +306,9 @@ def test_what_was_judged_before_it_was_interrupted_is_said(
         assert "Interrupted: nothing was changed by this command." in watch.said
 
 
-def test_a_pod_is_back_when_the_cluster_calls_it_ready(
-    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pod_is_back_when_the_cluster_calls_it_ready(api: ApiServer, watched: Watched) -> None:
     """It answers a moment before: a second command would find a set that is not whole."""
-    monkeypatch.setenv("KUBECONFIG", api.kubeconfig["KUBECONFIG"])
-    with watching(tmp_path, "--namespace", NAMESPACE) as watch:
+    with watched() as watch:
         replaced(api, 2, ready="False")
         looked = api.looked
         until("it to be looked at again", lambda: api.looked > looked + 6, 30)

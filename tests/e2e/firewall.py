@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.e2e.conftest import IMAGE
+from tests.e2e.helper_pod import idle_pod
 from tests.e2e.kubectl import Namespace
 
 NAME = "firewall"
-_IDLE = "import signal; signal.sigwait({signal.SIGTERM})"
 
 
 @contextmanager
@@ -32,18 +31,8 @@ def _iptables(namespace: Namespace, *arguments: str) -> None:
 
 def _privileged(node: str) -> dict[str, Any]:
     container = {
-        "name": NAME,
-        "image": IMAGE,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-c", _IDLE],
         "securityContext": {"privileged": True, "runAsUser": 0, "runAsGroup": 0},
         "volumeMounts": [{"name": "node", "mountPath": "/node"}],
     }
-    spec = {
-        "nodeName": node,
-        "hostNetwork": True,
-        "containers": [container],
-        "volumes": [{"name": "node", "hostPath": {"path": "/"}}],
-        "terminationGracePeriodSeconds": 1,
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME}, "spec": spec}
+    volume = {"name": "node", "hostPath": {"path": "/"}}
+    return idle_pod(NAME, container, nodeName=node, hostNetwork=True, volumes=[volume])

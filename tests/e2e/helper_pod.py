@@ -10,7 +10,6 @@ from tests.e2e.kubectl import Namespace, eventually
 
 INSIDE = Path(__file__).parent / "inside"
 NAME = "helper"
-_IDLE = "import signal; signal.sigwait({signal.SIGTERM})"
 
 
 def source(program: str) -> str:
@@ -55,15 +54,20 @@ def result(running: "subprocess.Popen[str]", timeout: float) -> Any:
     return json.loads(printed)
 
 
-def _pod(node: str | None) -> dict[str, Any]:
-    container = {
-        "name": NAME,
+def idle_pod(name: str, container: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A pod that waits for its end, with these members of its container and of its spec."""
+    idle = {
+        "name": name,
         "image": IMAGE,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-c", _IDLE],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "command": ["python", "-c", "import signal; signal.sigwait({signal.SIGTERM})"],
     }
+    spec = {"containers": [idle | container], "terminationGracePeriodSeconds": 1} | spec
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+def _pod(node: str | None) -> dict[str, Any]:
+    container = {"securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}}
     user = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
     place = {"nodeName": node} if node else {}
-    spec = place | {"containers": [container], "securityContext": user, "terminationGracePeriodSeconds": 1}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME}, "spec": spec}
+    return idle_pod(NAME, container, securityContext=user, **place)
