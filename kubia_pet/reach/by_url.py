@@ -29,11 +29,15 @@ Endpoint = tuple[str, int]
 async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
     """The set of which `url` reaches any pod, or one of them."""
     base = url.rstrip("/") + "/"
-    async with session(token=way.token) as kept, session(token=way.token, keep=False) as fresh:
+    async with (
+        session(token=way.token) as kept,
+        session(token=way.token, keep=False) as fresh,
+        one_connection(base, way.token) as first,  # a Service of which one pod is ready has more in a moment
+    ):
         public = PodClient(fresh, base, name="")
         try:
             said = await patiently(
-                public.peers, lambda said: len(said.get("peers", ())) >= (way.replicas or 0)
+                first.peers, lambda said: len(said.get("peers", ())) >= (way.replicas or 0)
             )
         except AskError as error:
             raise UnreachableError(f"{base} {error}".removesuffix(".") + ".") from error
@@ -44,7 +48,8 @@ async def by_url(url: str, way: Way) -> AsyncIterator[Target]:
         elif asked not in {pod.name for pod in pods} or await _same_place(base, pods):
             unseen["public"] = f"{base} is the address of {asked}"
         if asked not in {pod.name for pod in pods}:  # it is alone, or DNS does not name it
-            pods = in_order([*pods, PodClient(kept, base, name=asked)])
+            first.name = asked
+            pods = in_order([*pods, first])
         yield Target(
             where=base,
             pods=pods,

@@ -14,7 +14,13 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from tests.support.local_set import LocalSet
+from kubia_pet.check.checks import checks
+from kubia_pet.check.runner import Progress, run
+from kubia_pet.check.scene import Scene
+from kubia_pet.local.proxy import PublicService
+from kubia_pet.reach.way import Way
+from kubia_pet.reach.ways import reach
+from tests.support.local_set import LocalSet, free_ports
 from tests.support.pod import Pod, until
 from tests.support.prefix_proxy import PrefixProxy
 from tests.support.verdict import PROGRAM, PetSet, check
@@ -122,6 +128,25 @@ def test_where_only_the_service_can_be_reached_nothing_is_written_and_the_reason
         for id_ in ("dns.srv", "public", "volume.writable", "durable"):
             assert verdict.statuses[id_] == "skipped", verdict.members
         assert "cannot be reached from here" in verdict.evidence("volume.writable")
+        assert not any((pod.data_dir / "kubia.txt").exists() for pod in pets.pods)
+
+
+async def test_a_service_that_had_one_pod_when_the_check_began_is_that_pod_to_its_end(tmp_path: Path) -> None:
+    with PetSet(tmp_path, replicas=2) as pets:
+        places = {pod.name: ("127.0.0.1", pets.port(pod)) for pod in pets.pods}
+        later = pets.zone.pods.popitem()
+        behind, port = {"kubia-0": places["kubia-0"]}, free_ports(1)
+        async with (
+            PublicService(behind, "127.0.0.1", port),
+            reach(Way(url=f"http://127.0.0.1:{port}")) as target,
+        ):
+            behind |= places
+            pets.zone.pods |= [later]
+            report = await run(checks(target), Scene(target), Progress())
+        found = {each.id: each.finding for each in report.results}
+        assert report.exit == 0, [(id_, finding) for id_, finding in found.items() if finding.cause]
+        assert found["durable"].status == "passed"
+        assert report.notes == ()
         assert not any((pod.data_dir / "kubia.txt").exists() for pod in pets.pods)
 
 

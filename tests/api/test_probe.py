@@ -57,6 +57,10 @@ def another_process(pets: LocalSet, pid: int) -> bool:
     return pets.pids()["kubia-2"] != pid
 
 
+def lists(url: str, pod: str) -> bool:
+    return f"- {pod}.".encode() in (request("GET", url) or b"")
+
+
 def probed(url: str, at_least: int = 1) -> None:
     """Waits until the pod has a probe's value with such a number."""
     until(f"a probe's value at {url}", lambda: number(url) >= at_least, 30)
@@ -142,6 +146,8 @@ def test_a_killed_pod_loses_nothing_that_it_acknowledged(pets: LocalSet) -> None
             until(f"start {turn} of kubia-2", partial(another_process, pets, pid))
             until("kubia-2 to serve", lambda: pets.serves(2), 20)
         seen = probe.end()
+    for url in map(pets.url, range(3)):  # whom the tests to come begin with
+        until(f"kubia-2 in the list of {url}", partial(lists, url, "kubia-2"), 20)
     assert (probe.exit, seen["total"]["lost"], seen["total"]["torn"], seen["total"]["stale"]) == (0, 0, 0, 0)
     killed = seen["pods"]["kubia-2"]
     assert killed["refused"] + killed["unknown"] > 0
