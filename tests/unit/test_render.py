@@ -218,7 +218,7 @@ IGNORABLE = [
     )
     for code in range(first, last + 1)
 ]  # fmt: skip
-UNASSIGNED = re.compile("[\ufff0-\ufff8\U000e0080-\U000e00ff\U000e01f0-\U000e0fff]")  # of these
+UNASSIGNED = re.compile("[\u2065\ufff0-\ufff8\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]")  # of these
 
 
 @pytest.mark.parametrize("filler", [*BLANKS, " \u200d", "\xa0\ufe0f", "\u3000\u200c "])
