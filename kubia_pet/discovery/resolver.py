@@ -3,10 +3,14 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from kubia_pet.discovery.answer import Answer, ResolutionFailedError, ResolutionTimeoutError
-from kubia_pet.discovery.questions import Questions
 from kubia_pet.discovery.rotation import Way
+
+if TYPE_CHECKING:
+    from kubia_pet.discovery.questions import Questions
 
 
 class Resolver:
@@ -25,8 +29,13 @@ class Resolver:
     ) -> None:
         self.service = service
         self.timeout = timeout
-        self._questions = Questions(nameserver, resolv_conf, timeout)
+        self._nameserver = nameserver
+        self._resolv_conf = resolv_conf
         self._takes_bits = False  # the name server has answered a question with CD or DO
+
+    def prepare(self) -> None:
+        """Does what the first question would have to wait for."""
+        _ = self._questions
 
     def run(self, *ways: Way, timeout: float | None = None) -> list[Answer]:
         """The answers, in each way until one names somebody, within `timeout` seconds where it is given.
@@ -56,6 +65,13 @@ class Resolver:
     def name(self, way: Way) -> str:
         """The name that is asked for in this way."""
         return f"_http._tcp.{self.service}" if way.named else self.service
+
+    @cached_property
+    def _questions(self) -> "Questions":
+        # dnspython takes a sixth of the time to start, and no start waits for DNS.
+        from kubia_pet.discovery.questions import Questions  # noqa: PLC0415
+
+        return Questions(self._nameserver, self._resolv_conf, self.timeout)
 
     def _run(self, ways: Iterable[Way], deadline: float, *, for_plain: float = 0.0) -> list[Answer]:
         """`for_plain` seconds before the deadline there must be an answer; its addresses may take longer."""
