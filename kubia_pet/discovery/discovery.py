@@ -134,8 +134,8 @@ class Discovery:
         self._looking = None
 
     async def _look_up(self) -> Discovered:
-        # Beside the deadline: it is no fault of a name server if this takes a busy node half a second.
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._resolver.prepare)
+        if self._last is None:  # beside the deadline: that a busy node is slow is no fault of a name server
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._resolver.prepare)
         self._began = began = time.monotonic()
         try:
             # The look-up keeps to its deadline but where it is flooded: this one holds whatever comes.
