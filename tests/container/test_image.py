@@ -1,9 +1,10 @@
 """The image as an engine runs it."""
 
+import io
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from docker.models.images import Image
 from kubia_pet import __version__
 from kubia_pet.config import Settings
 from tests.container.engine import HARDENED, ROOT, Engine, Pet, answer, log_of
+from tests.support.dns_server import NAME
 from tests.support.pod import until
 
 pytestmark = pytest.mark.timeout(300)  # the first one builds the image
 GREETING = "Hey there! This greeting was submitted to kubia."
 DATA = str(Settings().data_dir)
+BASE = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
 
 
 def on(volume: str, mode: str = "rw") -> dict[str, Any]:
@@ -38,9 +41,8 @@ def test_it_says_what_it_is(image: Image) -> None:
 def test_it_adds_less_than_30_mb_to_its_base(
     client: docker.DockerClient, image: Image, figures: list[str]
 ) -> None:
-    base = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
-    added = image.attrs["Size"] - client.images.get(base).attrs["Size"]
-    figures.append(f"the image adds {added / 1e6:.1f} MB to {base}")
+    added = image.attrs["Size"] - client.images.get(BASE).attrs["Size"]
+    figures.append(f"the image adds {added / 1e6:.1f} MB to {BASE}")
     assert added < 30e6
 
 
@@ -78,6 +80,31 @@ def test_no_bytecode_is_checked_against_the_date_of_its_source(engine: Engine, i
         "print([str(f) for f in site.rglob('*.pyc') if f.read_bytes()[4:8] != b'\\x01\\0\\0\\0'])"  # PEP 552
     )
     assert engine.pet(image).run("python", "-c", code) == (0, "[]\n")
+
+
+@pytest.fixture
+def on_bare_base(client: docker.DockerClient) -> Iterator[Image]:
+    """The image on a base without bytecode, as the official one is."""
+    strip = f"FROM {BASE}\nRUN find / -xdev -name __pycache__ -prune -exec rm -r {{}} +\n"
+    base, _ = client.images.build(fileobj=io.BytesIO(strip.encode()), rm=True, forcerm=True)
+    built, _ = client.images.build(path=str(ROOT), buildargs={"BASE": str(base.id)}, rm=True, forcerm=True)
+    yield built
+    client.images.remove(str(built.id), force=True)  # its first stage is the builder's, and that one's base
+
+
+def test_nothing_is_compiled_to_serve_or_to_tell_of_its_health(on_bare_base: Image, engine: Engine) -> None:
+    options = {"PYTHONVERBOSE": "1", "KUBIAPET_SERVICE": f"{NAME}.", "KUBIAPET_NAMESERVER": "127.0.0.1:53"}
+    pet = engine.pet(on_bare_base, environment=options, read_only=True)
+    pet.post(GREETING)
+    assert GREETING in pet.get()
+    assert "dns-failed" in pet.get("/peers")
+    pet.get("/openapi.json")
+    pet.get("/metrics")
+    status, of_health = pet.run("env", "PYTHONVERBOSE=1", "kubia-pet", "health")
+    assert status == 0
+    for told in (log_of(pet.container), of_health):
+        assert "code object from" in told, "it tells where each module comes from"
+        assert re.findall(r"code object from (/\S+\.py)$", told, re.MULTILINE) == []
 
 
 def test_it_is_fast_by_uvloop_and_the_c_parser(engine: Engine, image: Image) -> None:
